@@ -1,0 +1,12 @@
+// What most framers do alike: nothing is left at the end of input, nothing is put around a reply.
+#include "framer.h"
+
+namespace gaidaros {
+
+bool Framer::finish(std::span<const uint8_t>, Frame&) const { return false; }
+
+int Framer::prefix(uint32_t, uint8_t*) const { return 0; }
+
+std::span<const uint8_t> Framer::suffix() const { return {}; }
+
+}  // namespace gaidaros
