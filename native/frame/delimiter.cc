@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "cutter.h"
+#include "find.h"
 
 namespace gaidaros {
 namespace {
@@ -50,7 +51,7 @@ class DelimiterFramer final : public Framer {
     const uint32_t before = size_ - 1;
     uint64_t at = std::max(from, before);
     while (at < size) {
-      const auto* hit = static_cast<const uint8_t*>(std::memchr(rest + at, last_, size - at));
+      const uint8_t* hit = find_byte(rest + at, size - at, last_);
       if (hit == nullptr) return 0;
       at = static_cast<uint64_t>(hit - rest) + 1;
       if (before == 0 || std::memcmp(hit - before, bytes_.data(), before) == 0) return at;

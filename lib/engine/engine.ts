@@ -1,0 +1,176 @@
+// The seam between a handler and the machine: what every engine offers and what it is told. The native
+// engine (addon) and the portable one (node:net) implement it; nothing above asks which one runs.
+
+import type { CloseReason } from './reasons.js'
+
+/** A framer that the engine cuts requests with; 'chunk' hands raw bytes up, framing is then done in JS. */
+export type FramerSpec =
+  | { kind: 'delimiter'; delimiter: Uint8Array; strip: boolean; /** strip: also take one CR before it */ cr?: boolean }
+  | {
+      kind: 'length'
+      type: 'u8' | 'u16be' | 'u16le' | 'u32be' | 'u32le'
+      /** Bytes before the length field. */
+      offset: number
+      /** Added to the length that the field gives. */
+      adjust: number
+      /** The field counts the whole frame, header and field included. */
+      inclusive: boolean
+      strip: boolean
+    }
+  | { kind: 'varint'; strip: boolean }
+  | { kind: 'fixed'; size: number }
+  | { kind: 'eof' }
+  | { kind: 'chunk' }
+
+/** Limits and timers; milliseconds and bytes; 0 is off. Belong to a listener and can be swapped while it runs. */
+export interface Limits {
+  maxConnections: number
+  maxConnectionsPerIp: number
+  maxFrameSize: number
+  outputHighWater: number
+  outputLimit: number
+  maxPipelined: number
+  firstByteTimeout: number
+  frameTimeout: number
+  idleTimeout: number
+  writeTimeout: number
+  handlerTimeout: number
+  lingerIdleTimeout: number
+  lingerTimeout: number
+  lingerBytes: number
+}
+
+export interface EngineOptions {
+  pollingType: 'edge' | 'level' | 'completion'
+  sendBatching: boolean
+  tcpCork: boolean
+  /** No gathering: each response is sent at once, with TCP_NODELAY. */
+  tcpNodelay: boolean
+  /** TCP_NODELAY alone. */
+  disableNagle: boolean
+  /** Bytes a read. */
+  recvSize: number
+  /** Longest sleep between housekeeping turns, milliseconds. */
+  pollTimeout: number
+  /** Spin before sleeping, microseconds; 0 is off. */
+  busyPoll: number
+  limits: Limits
+  framer: FramerSpec
+  /** Deliver an `opened` record for each connection. */
+  wantOpened: boolean
+  /** Deliver a `closed` record for each connection. */
+  wantClosed: boolean
+}
+
+export interface ListenSpec {
+  /** Numeric address, IPv4 or IPv6 (names are resolved above). */
+  address: string
+  /** 0: any free one. */
+  port: number
+  backlog: number
+  /** For '::': true keeps IPv4 out. */
+  v6only: boolean
+  /** An open listening descriptor to use instead of making one. */
+  fd?: number
+}
+
+export interface Address {
+  address: string
+  family: 'IPv4' | 'IPv6'
+  port: number
+}
+
+export interface ConnectionInfo {
+  remote: Address
+  local: Address
+  bytesIn: number
+  bytesOut: number
+  requests: number
+}
+
+/** Counters since the start, but for `active` and `in_flight`, which are levels. */
+export interface EngineStats {
+  accepted: number
+  active: number
+  requests: number
+  replies: number
+  bytes_in: number
+  bytes_out: number
+  /** Crossings into JS that carried at least one record, and the records they carried. */
+  batches: number
+  records: number
+  /** Unfinished frames dropped at half-close. */
+  dropped_frames: number
+  /** Times accepting was paused for max_connections, and for want of descriptors or memory. */
+  accept_paused_limit: number
+  accept_paused_resources: number
+  accept_errors: number
+  turns: number
+  /** System calls by kind (native engine; empty where they cannot be counted). */
+  syscalls: Record<string, number>
+  /** Closed connections by reason. */
+  closed: Record<CloseReason, number>
+}
+
+/** What the dispatcher gives the engine. */
+export interface EngineHost {
+  /**
+   * `count` records stand in engine.records; their bytes lie in engine.slab or engine.bigs. On return
+   * engine.replies holds one reply for each. Must not throw. Bytes of the slab may be kept for ever.
+   */
+  turn(count: number): void
+}
+
+export interface Engine {
+  readonly name: 'native' | 'portable'
+  /** What stands in the log and --probe: 'epoll edge, batched sends', 'io_uring', 'node:net'. */
+  readonly description: string
+  readonly records: Uint32Array
+  readonly replies: Uint32Array
+  /** What the offsets of this turn's records refer to. Replaced, never rewritten: read it in each turn. */
+  readonly slab: Buffer
+  /** Frames too long for the slab, by RECORD_BIG. */
+  readonly bigs: readonly Buffer[]
+  /** Scratch for the replies of one turn (ANSWER.out). Free again when turn() returns. */
+  readonly out: Buffer
+
+  /** Binds and listens. Throws GaidarosError ERR_GAIDAROS_LISTEN. Connections are accepted from start() on. */
+  listen(spec: ListenSpec): Address
+  start(): void
+
+  /**
+   * Answers request `sequence`; replies leave in order of sequence, those that come early are held.
+   * Bytes are copied or sent before this returns. `flags`: REPLY_FLAG. undefined: no bytes.
+   * @returns bytes that wait unsent or held on the connection, -1 when it is gone.
+   */
+  reply(slot: number, generation: number, sequence: number, data: Uint8Array | undefined, flags: number): number
+  /** Sends bytes that answer no request, at once in the order of calls. Same return value. Above outputLimit the connection is closed. */
+  write(slot: number, generation: number, data: Uint8Array): number
+  /** Reads no more requests, sends what is answered, then closes (reason 'done'). */
+  end(slot: number, generation: number): void
+  /** Closes now; unsent output is dropped. */
+  close(slot: number, generation: number, reason: CloseReason): void
+  pause(slot: number, generation: number): void
+  resume(slot: number, generation: number): void
+  /**
+   * Framer 'chunk' only: JS cut `count` further requests (numbered from the chunk record's sequence on)
+   * and holds an unfinished frame or not: the engine counts them in flight and runs the frame timer.
+   */
+  framed(slot: number, generation: number, count: number, partial: boolean): void
+  /** A JS object stands for the connection: deliver its `closed` and `drained` records. */
+  watch(slot: number, generation: number): void
+  /** undefined when it is gone; still answers during its own `closed` record. */
+  info(slot: number, generation: number): ConnectionInfo | undefined
+
+  stats(): EngineStats
+  /** Swaps limits while running. */
+  setLimits(limits: Limits): void
+  /** Stops accepting: listeners are closed. */
+  stopListening(): void
+  /**
+   * Stops accepting, ends idle connections, lets what is in flight finish for at most `graceMs`, then
+   * closes what is left (reason 'shutdown'). The promise settles when every descriptor is closed and
+   * nothing keeps the process alive.
+   */
+  close(graceMs: number): Promise<void>
+}

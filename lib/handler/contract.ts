@@ -1,0 +1,104 @@
+// The handler contract as types: what a handler module may export and what it is given.
+// docs/handlers.md explains it with examples.
+
+import type { Address } from '../engine/engine.js'
+import type { CloseReason } from '../engine/reasons.js'
+
+/** Encodings that decode_request and encode_response take by name. */
+export type EncodingName = 'utf8' | 'latin1' | 'ascii' | 'hex' | 'base64' | 'json'
+
+export type Bytes = Uint8Array | ArrayBuffer
+
+/** What one reply may carry, before encode_response. `undefined`: no answer. */
+export type ReplyValue = Bytes | string | undefined
+/** A reply, or a reply and whether the connection is kept after it. */
+export type PlainReply<V = ReplyValue> = V | [reply: V, keepalive: boolean]
+export type Reply<V = ReplyValue> = PlainReply<V> | Promise<PlainReply<V> | AsyncIterable<V>> | AsyncIterable<V>
+
+/** One client connection, made when a handler first asks for it. */
+export interface Connection {
+  /** Unique within this server for its whole life: `<slot>.<generation>`. */
+  readonly id: string
+  readonly remote: Address
+  readonly local: Address
+  readonly protocol: 'TCP'
+  /** Bytes received and handed to the kernel so far. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** Requests received so far. */
+  readonly requests: number
+  /** True once the connection is gone. */
+  readonly isClosed: boolean
+  /** The handler's own. */
+  data: unknown
+  /** Aborted when the connection is closed, or its request overran handler_timeout. */
+  readonly signal: AbortSignal
+  /** Sends bytes or a string outside of any reply. False: output is above the high-water mark; await drained(). */
+  write(data: Bytes | string): boolean
+  /** Settles when output is below the low-water mark, or the connection is gone. */
+  drained(): Promise<void>
+  /** No further requests; closes once everything answered is sent. */
+  end(data?: Bytes | string): void
+  /** Closes now, dropping unsent output. */
+  close(): void
+  pause(): void
+  resume(): void
+}
+
+/** A request of a batch; valid until handle_batch returns or its promise settles. */
+export interface BatchRequest {
+  readonly length: number
+  readonly connection: Connection
+  /** The request's bytes; the handler's to keep. */
+  bytes(): Buffer
+  text(encoding?: BufferEncoding): string
+  /** Answers it, once. A request of the same batch is copied natively. */
+  reply(reply: Bytes | string | BatchRequest): void
+  /** Answers nothing (or what was replied) and closes the connection after it. */
+  close(): void
+}
+
+export interface Batch extends Iterable<BatchRequest> {
+  readonly length: number
+  /** Request `index`, from 0. RangeError outside. */
+  at(index: number): BatchRequest
+}
+
+export type EndRequest = (bytes: Buffer) => boolean
+export type SplitRequest = (bytes: Buffer) => [request: Uint8Array, rest: Uint8Array]
+export type DecodeRequest = (bytes: Buffer) => unknown
+// biome-ignore lint/suspicious/noExplicitAny: the request is whatever decode_request made of it
+export type HandleRequest = (request: any, connection: Connection) => unknown
+// biome-ignore lint/suspicious/noExplicitAny: the value is whatever the handler returned
+export type EncodeResponse = (value: any) => Bytes | string
+export type HandleBatch = (batch: Batch) => void | Promise<void>
+
+/** The functions of a handler, as a module exports them or the constructor takes them. */
+export interface HandlerFunctions {
+  handleRequest?: HandleRequest
+  handleBatch?: HandleBatch
+  /** Declared framer as text or object, or a function. */
+  endRequest?: string | FramerObject | EndRequest
+  splitRequest?: string | FramerObject | SplitRequest
+  decodeRequest?: EncodingName | DecodeRequest
+  encodeResponse?: EncodingName | EncodeResponse
+  opened?: (connection: Connection) => void
+  closed?: (connection: Connection, reason: CloseReason) => void
+}
+
+/** Declared framers as objects. */
+export type FramerObject =
+  | { framer: 'line'; strip?: boolean }
+  | { framer: 'delimiter'; delimiter: string | Uint8Array; strip?: boolean }
+  | {
+      framer: 'length'
+      type: 'u8' | 'u16be' | 'u16le' | 'u32be' | 'u32le'
+      offset?: number
+      adjust?: number
+      inclusive?: boolean
+      strip?: boolean
+    }
+  | { framer: 'varint'; strip?: boolean }
+  | { framer: 'fixed'; size: number }
+  | { framer: 'eof' }
+  | { framer: 'datagram' }

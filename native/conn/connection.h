@@ -1,0 +1,116 @@
+// One stream connection as the loop keeps it. Small, because ten thousand of them may be idle: what
+// only a busy connection needs hangs on pointers that are null otherwise.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "../core/byte_queue.h"
+#include "../core/id.h"
+#include "../core/input_buffer.h"
+#include "../core/timer_wheel.h"
+#include "../frame/framer.h"
+#include "../net/address.h"
+#include "filter.h"
+#include "reason.h"
+
+namespace gaidaros {
+
+enum class ConnState : uint8_t {
+  free,
+  open,
+  ending,     // the server closes after what is answered is sent; further requests are ignored
+  lingering,  // FIN sent, input is discarded until the peer's FIN (pitfall 24)
+  closed,     // gone for everybody; waits for the poller and for its closed record
+};
+
+// Why reading is paused. Reading goes on when none is left.
+enum PauseFlag : uint8_t {
+  kPauseOutput = 1,    // output is above the high-water mark
+  kPausePipeline = 2,  // max_pipelined requests are in flight
+  kPauseUser = 4,      // connection.pause()
+};
+
+// A reply that came before its turn, or the pieces of one.
+struct HeldReply {
+  uint32_t sequence;
+  bool done = false;  // no more pieces
+  bool end = false;   // close after it
+  std::vector<uint8_t> bytes;
+};
+
+// Present only while a connection has something unusual under way.
+struct Backlog {
+  ByteQueue output;                // what the kernel did not take
+  std::vector<HeldReply> held;     // sorted by sequence
+  size_t held_bytes = 0;
+  uint32_t output_since = 0;       // last progress of the output, for write_timeout
+  bool idle() const { return output.empty() && held.empty(); }
+};
+
+struct Connection {
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  int fd = -1;
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+  ConnState state = ConnState::free;
+  Reason reason = Reason::end;
+  uint8_t paused = 0;         // PauseFlag
+  bool watched : 1 = false;   // a JS object stands for it
+  bool was_high : 1 = false;  // above the high-water mark since the last drained record
+  bool peer_ended : 1 = false;   // FIN received (and every byte before it)
+  bool input_waits : 1 = false;  // `input` may hold whole frames; the loop comes back to it
+  bool in_dirty : 1 = false;     // on the loop's list of connections with output of this turn
+  bool partial : 1 = false;      // framer chunk: JS holds an unfinished frame
+  bool sending : 1 = false;      // the poller has a send under way that outlives the turn
+  bool answered_first : 1 = false;
+  bool reset : 1 = false;        // close with RST
+  bool ended_told : 1 = false;   // the ended record was given
+  bool fin_pending : 1 = false;  // end of stream waits for input to be cut and answered
+
+  // Poller's own.
+  uint8_t poll_flags = 0;
+  uint16_t poll_ops = 0;  // operations in the kernel that name this connection
+  uint32_t ready_next = kNone;
+
+  FrameState frame;
+  uint32_t next_sequence = 0;   // of the next request
+  uint32_t reply_sequence = 0;  // of the next reply to leave
+  uint32_t last_ms = 0;         // last byte in or out
+  uint32_t frame_since = 0;     // first byte of the unfinished frame
+  uint32_t flight_since = 0;    // when the oldest request in flight was handed over
+  uint32_t linger_since = 0;
+  uint32_t linger_bytes = 0;
+  uint32_t pending_size = 0;
+  const uint8_t* pending = nullptr;  // output of this turn: one piece in the slab, in out or in the arena
+  TimerNode timer;
+  uint16_t listener = 0;
+  Address peer;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  std::unique_ptr<InputBuffer> input;
+  std::unique_ptr<Backlog> backlog;
+  std::unique_ptr<Filter> filter;
+
+  ConnId id() const { return {slot, generation}; }
+  uint32_t in_flight() const { return next_sequence - reply_sequence; }
+  bool live() const { return state == ConnState::open || state == ConnState::ending || state == ConnState::lingering; }
+  // Bytes that wait for the kernel or for their turn.
+  size_t queued() const {
+    return pending_size + (backlog ? backlog->output.size() + backlog->held_bytes : 0);
+  }
+  bool has_output() const { return pending_size > 0 || sending || (backlog && !backlog->output.empty()); }
+  Backlog& need_backlog() {
+    if (!backlog) backlog = std::make_unique<Backlog>();
+    return *backlog;
+  }
+  InputBuffer& need_input() {
+    if (!input) input = std::make_unique<InputBuffer>();
+    return *input;
+  }
+};
+
+}  // namespace gaidaros

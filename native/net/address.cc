@@ -1,0 +1,89 @@
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace gaidaros {
+
+namespace {
+
+// ::ffff:a.b.c.d, as a dual-stack socket names an IPv4 peer (RFC 4291, 2.5.5.2).
+bool is_mapped(const uint8_t* bytes) {
+  static constexpr uint8_t kPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return std::memcmp(bytes, kPrefix, sizeof kPrefix) == 0;
+}
+
+}  // namespace
+
+std::optional<Address> Address::parse(const std::string& text, uint16_t port) {
+  Address address;
+  address.port = port;
+  if (inet_pton(AF_INET, text.c_str(), address.bytes) == 1) {
+    address.family = AF_INET;
+    return address;
+  }
+  std::string host = text;
+  if (size_t percent = host.find('%'); percent != std::string::npos) {
+    std::string zone = host.substr(percent + 1);
+    host.resize(percent);
+    address.scope = if_nametoindex(zone.c_str());
+    if (address.scope == 0) address.scope = static_cast<uint32_t>(std::strtoul(zone.c_str(), nullptr, 10));
+    if (address.scope == 0) return std::nullopt;
+  }
+  if (inet_pton(AF_INET6, host.c_str(), address.bytes) != 1) return std::nullopt;
+  address.family = AF_INET6;
+  return address;
+}
+
+Address Address::from(const sockaddr_storage& storage) {
+  Address address;
+  if (storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    address.family = AF_INET;
+    address.port = ntohs(v4.sin_port);
+    std::memcpy(address.bytes, &v4.sin_addr, 4);
+  } else if (storage.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+    address.port = ntohs(v6.sin6_port);
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&v6.sin6_addr);
+    if (is_mapped(bytes)) {
+      address.family = AF_INET;
+      std::memcpy(address.bytes, bytes + 12, 4);
+    } else {
+      address.family = AF_INET6;
+      address.scope = v6.sin6_scope_id;
+      std::memcpy(address.bytes, bytes, 16);
+    }
+  }
+  return address;
+}
+
+socklen_t Address::to(sockaddr_storage& storage) const {
+  std::memset(&storage, 0, sizeof storage);
+  storage.ss_family = family;
+  if (family == AF_INET) {
+    auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
+    v4.sin_port = htons(port);
+    std::memcpy(&v4.sin_addr, bytes, 4);
+    return sizeof(sockaddr_in);
+  }
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
+  v6.sin6_port = htons(port);
+  v6.sin6_scope_id = scope;
+  std::memcpy(&v6.sin6_addr, bytes, 16);
+  return sizeof(sockaddr_in6);
+}
+
+std::string Address::text() const {
+  char buffer[INET6_ADDRSTRLEN] = "";
+  if (family == 0) return buffer;
+  inet_ntop(family, bytes, buffer, sizeof buffer);
+  std::string text = buffer;
+  if (scope != 0) text += "%" + std::to_string(scope);
+  return text;
+}
+
+}  // namespace gaidaros

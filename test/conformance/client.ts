@@ -1,0 +1,169 @@
+// A raw TCP client for the conformance cases: it reads only when told, may half-close, reset, and write
+// byte by byte; what it expects it waits for with a deadline.
+
+import { once } from 'node:events'
+import net from 'node:net'
+import { DEADLINE_MS, until, within } from './deadline.js'
+
+export interface ClientOptions {
+  host?: string
+  /** Source address, for example 127.0.0.2. */
+  localAddress?: string
+  /** False: read nothing until read() is called. */
+  reading?: boolean
+}
+
+/** How the server left: 'fin', 'reset', or undefined while it is still there. */
+export type Departure = 'fin' | 'reset' | undefined
+
+const SHOWN = 60
+
+function shown(bytes: Buffer): string {
+  const text = JSON.stringify(bytes.subarray(0, SHOWN).toString('latin1'))
+  return bytes.length > SHOWN ? `${text}… (${bytes.length} bytes)` : text
+}
+
+export class Client {
+  readonly socket: net.Socket
+  departure: Departure
+  private chunks: Buffer[] = []
+  private held = 0
+
+  private constructor(socket: net.Socket) {
+    this.socket = socket
+    socket.on('end', () => {
+      this.departure ??= 'fin'
+    })
+    socket.on('error', () => {
+      this.departure = 'reset'
+    })
+  }
+
+  /** Connects to `port` on 127.0.0.1 unless told otherwise. */
+  static async connect(port: number, options: ClientOptions = {}): Promise<Client> {
+    const { host = '127.0.0.1', localAddress, reading = true } = options
+    const socket = new net.Socket({ allowHalfOpen: true })
+    const client = new Client(socket)
+    if (reading) client.read()
+    else socket.pause()
+    socket.setNoDelay(true)
+    socket.connect({ port, host, ...(localAddress === undefined ? {} : { localAddress }) })
+    await within(once(socket, 'connect'), `connection to ${host}:${port}`)
+    return client
+  }
+
+  get localPort(): number {
+    return this.socket.localPort ?? 0
+  }
+
+  /** Bytes that were received and not yet taken. */
+  get pending(): number {
+    return this.held
+  }
+
+  /** Starts reading, or goes on. */
+  read(): this {
+    if (this.socket.listenerCount('data') === 0) {
+      this.socket.on('data', (chunk) => {
+        this.chunks.push(chunk)
+        this.held += chunk.length
+      })
+    }
+    this.socket.resume()
+    return this
+  }
+
+  /** Stops reading. */
+  stop(): this {
+    this.socket.pause()
+    return this
+  }
+
+  /** Writes without waiting; whatever the server does to the connection is no error here. */
+  send(data: string | Uint8Array): this {
+    if (!this.socket.destroyed && this.socket.writable) this.socket.write(data, () => {})
+    return this
+  }
+
+  /** Writes and waits until the kernel has it. */
+  async write(data: string | Uint8Array): Promise<void> {
+    const done = new Promise<void>((resolve) => this.socket.write(data, () => resolve()))
+    await within(done, 'room in the socket for a write')
+  }
+
+  /** Writes one byte at a time, the next only when `received` says that the server has had the one before. */
+  async trickle(data: string | Uint8Array, received: () => number): Promise<void> {
+    const start = received()
+    let count = 0
+    for (const byte of Buffer.from(data)) {
+      this.socket.write(Uint8Array.of(byte))
+      count++
+      await until(() => received() >= start + count, `byte ${count} at the server`)
+    }
+  }
+
+  /** Takes the next `length` bytes. */
+  async take(length: number, ms = DEADLINE_MS): Promise<Buffer> {
+    await until(
+      () => this.held >= length || this.departure !== undefined,
+      () => `${length} bytes from the server (there are ${this.held}: ${shown(Buffer.concat(this.chunks))})`,
+      ms,
+    )
+    const all = Buffer.concat(this.chunks)
+    if (all.length < length) {
+      throw new Error(`server left (${this.departure}) after ${shown(all)}, ${length} bytes wanted`)
+    }
+    this.chunks = all.length > length ? [all.subarray(length)] : []
+    this.held = all.length - length
+    return all.subarray(0, length)
+  }
+
+  /** The next bytes are exactly these. */
+  async expect(data: string | Uint8Array, ms = DEADLINE_MS): Promise<void> {
+    const wanted = Buffer.from(data as string)
+    const got = await this.take(wanted.length, ms)
+    if (!got.equals(wanted)) throw new Error(`got ${shown(got)}, wanted ${shown(wanted)}`)
+  }
+
+  /** Writes a request and expects this reply (the request itself if none is given). */
+  async ask(request: string | Uint8Array, reply: string | Uint8Array = request): Promise<void> {
+    this.send(request)
+    await this.expect(reply)
+  }
+
+  /** Everything until the server leaves. */
+  async rest(ms = DEADLINE_MS): Promise<Buffer> {
+    await until(() => this.departure !== undefined, () => `end from the server (${this.held} bytes so far)`, ms)
+    const all = Buffer.concat(this.chunks)
+    this.chunks = []
+    this.held = 0
+    return all
+  }
+
+  /** The server leaves without another byte. */
+  async expectEnd(how?: Exclude<Departure, undefined>, ms = DEADLINE_MS): Promise<void> {
+    const rest = await this.rest(ms)
+    if (rest.length > 0) throw new Error(`got ${shown(rest)} before the end, wanted nothing more`)
+    if (how !== undefined && this.departure !== how) {
+      throw new Error(`the server left by ${this.departure}, wanted ${how}`)
+    }
+  }
+
+  /** Half-closes: sends FIN, goes on reading. */
+  finish(data?: string | Uint8Array): this {
+    if (data === undefined) this.socket.end()
+    else this.socket.end(data)
+    return this
+  }
+
+  /** Sends RST. */
+  reset(): this {
+    this.socket.resetAndDestroy()
+    return this
+  }
+
+  /** Closes both directions. */
+  destroy(): void {
+    this.socket.destroy()
+  }
+}

@@ -1,0 +1,41 @@
+// Waiting for a condition or a promise, never for a time: each wait has a deadline that a slow machine or a
+// sanitizer build stretches (GAIDAROS_TEST_SLOW multiplies it).
+
+const slowness = Number(process.env['GAIDAROS_TEST_SLOW'] ?? '1')
+
+/** The longest that one wait may take, milliseconds. */
+export const DEADLINE_MS = 8000 * slowness
+
+/** Resolves after `ms`; only for polling a condition and for pacing a peer, never in place of a condition. */
+export function tick(ms = 2): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** What a wait says when its deadline has passed. */
+export type Describe = string | (() => string)
+
+function overdue(what: Describe, ms: number): Error {
+  return new Error(`no ${typeof what === 'string' ? what : what()} within ${ms} ms`)
+}
+
+/** Waits until `condition` holds; throws with `what` after the deadline. */
+export async function until(condition: () => boolean, what: Describe, ms = DEADLINE_MS): Promise<void> {
+  const end = performance.now() + ms
+  while (!condition()) {
+    if (performance.now() > end) throw overdue(what, ms)
+    await tick()
+  }
+}
+
+/** The value of `promise`, or an error with `what` after the deadline. */
+export async function within<T>(promise: Promise<T>, what: Describe, ms = DEADLINE_MS): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(overdue(what, ms)), ms)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,92 @@
+// A server under test with its clients and log lines, torn down with the case that made it.
+
+import type { Address, EngineStats } from '../../lib/engine/engine.js'
+import type { CloseReason } from '../../lib/engine/reasons.js'
+import { Gaidaros } from '../../lib/server/gaidaros.js'
+import { Client, type ClientOptions } from './client.js'
+import { DEADLINE_MS, until, within } from './deadline.js'
+
+export type Options = Record<string, unknown>
+
+export class Served {
+  readonly server: Gaidaros
+  /** Log lines so far, one string each. */
+  readonly lines: string[] = []
+  addresses: Address[] = []
+  private readonly clients: Client[] = []
+
+  constructor(options: Options) {
+    this.server = new Gaidaros({
+      host: '127.0.0.1',
+      port: 0,
+      log: (line: string) => this.lines.push(line),
+      ...options,
+    } as ConstructorParameters<typeof Gaidaros>[0])
+  }
+
+  async listen(): Promise<this> {
+    this.addresses = await within(Promise.resolve(this.server.serve()), 'listening server')
+    return this
+  }
+
+  get port(): number {
+    return this.addresses[0]?.port ?? 0
+  }
+
+  stats(): EngineStats {
+    return this.server.stats()
+  }
+
+  closed(reason: CloseReason): number {
+    return this.stats().closed[reason]
+  }
+
+  async connect(options: ClientOptions = {}): Promise<Client> {
+    const client = await Client.connect(this.port, options)
+    this.clients.push(client)
+    return client
+  }
+
+  /** `count` clients at once. */
+  connectMany(count: number, options: ClientOptions = {}): Promise<Client[]> {
+    return Promise.all(Array.from({ length: count }, () => this.connect(options)))
+  }
+
+  /** Waits for a number in the statistics. */
+  async reach(what: (stats: EngineStats) => boolean, name: string, ms = DEADLINE_MS): Promise<void> {
+    await until(
+      () => what(this.stats()),
+      () => `${name}; statistics: ${JSON.stringify(this.shownStats())}`,
+      ms,
+    )
+  }
+
+  /** Waits until `count` connections were closed for `reason`. */
+  async reachClosed(reason: CloseReason, count = 1): Promise<void> {
+    await this.reach((s) => s.closed[reason] >= count, `${count} closed by ${reason}`)
+  }
+
+  async reachActive(count: number): Promise<void> {
+    await this.reach((s) => s.active === count, `${count} active connections`)
+  }
+
+  /** Waits for a log line that matches. */
+  async logged(pattern: RegExp): Promise<string> {
+    await until(
+      () => this.lines.some((line) => pattern.test(line)),
+      () => `log line like ${pattern}; there is ${JSON.stringify(this.lines.slice(-10))}`,
+    )
+    return this.lines.find((line) => pattern.test(line)) ?? ''
+  }
+
+  /** Closes the clients, then the server; what a case left behind must not keep either open. */
+  async teardown(): Promise<void> {
+    for (const client of this.clients) client.destroy()
+    await within(Promise.resolve(this.server.close()), 'closed server')
+  }
+
+  private shownStats(): unknown {
+    const { closed, syscalls: _, ...rest } = this.stats()
+    return { ...rest, closed: Object.fromEntries(Object.entries(closed).filter(([, n]) => n > 0)) }
+  }
+}

@@ -1,0 +1,40 @@
+// Runs the one list of cases over one variant, each case as a subtest with servers of its own.
+
+import t, { type Test } from 'tap'
+import { Context } from './case.js'
+import { SUBJECTS } from './cases/index.js'
+import { unavailable } from './available.js'
+import { refuse, type Variant } from './variant.js'
+
+const JOBS = Number(process.env['GAIDAROS_TEST_JOBS'] ?? '8')
+const only = process.env['GAIDAROS_TEST_ONLY']
+
+function wanted(name: string): boolean {
+  return only === undefined || name.includes(only)
+}
+
+async function runCase(test: Test, variant: Variant, run: (t: Test, ctx: Context) => Promise<void>) {
+  const ctx = new Context(variant)
+  try {
+    await run(test, ctx)
+  } finally {
+    await ctx.teardown()
+  }
+}
+
+/**
+ * Every case over `variant`. GAIDAROS_TEST_ONLY keeps those whose 'subject: name' contains it,
+ * GAIDAROS_TEST_JOBS says how many run at once.
+ */
+export async function conformance(variant: Variant): Promise<void> {
+  const reason = await unavailable(variant)
+  if (reason !== undefined) return refuse(t, `${variant.name}: ${reason}`)
+  t.jobs = JOBS
+  for (const [subject, cases] of Object.entries(SUBJECTS)) {
+    for (const [name, run] of Object.entries(cases)) {
+      const title = `${subject}: ${name}`
+      if (!wanted(title)) continue
+      void t.test(title, { buffered: true }, (test) => runCase(test, variant, run))
+    }
+  }
+}

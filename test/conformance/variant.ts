@@ -1,0 +1,33 @@
+// The engines and polling types that one list of cases runs over, and whether this machine has them.
+
+import type { Test } from 'tap'
+
+export interface Variant {
+  name: string
+  engine: 'native' | 'portable'
+  /** What every server of this variant is constructed with. */
+  options: Record<string, unknown>
+}
+
+const native = (name: string, options: Record<string, unknown>): Variant => ({
+  name,
+  engine: 'native',
+  options: { engine: 'native', ...options },
+})
+
+export const VARIANTS = {
+  edge: native('native, epoll edge', { pollingType: 'edge' }),
+  level: native('native, epoll level', { pollingType: 'level' }),
+  completion: native('native, io_uring', { pollingType: 'completion' }),
+  unbatched: native('native, epoll edge without a ring', { pollingType: 'edge', sendBatching: false }),
+  portable: { name: 'portable', engine: 'portable', options: { engine: 'portable' } },
+} satisfies Record<string, Variant>
+
+/** True where a missing native engine is a failure and not a skip (CI). */
+export const nativeRequired = process.env['GAIDAROS_NATIVE'] === 'require'
+
+/** Skips or fails `t` for `reason`, by whether the native engine is required here. */
+export function refuse(t: Test, reason: string): void {
+  if (nativeRequired) t.fail(reason)
+  else t.pass(reason, { skip: reason })
+}
