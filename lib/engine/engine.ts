@@ -134,8 +134,11 @@ export interface Engine {
   /** Scratch for the replies of one turn (ANSWER.out). Free again when turn() returns. */
   readonly out: Buffer
 
-  /** Binds and listens. Throws GaidarosError ERR_GAIDAROS_LISTEN. Connections are accepted from start() on. */
-  listen(spec: ListenSpec): Address
+  /**
+   * Binds and listens. Throws, or rejects with, GaidarosError ERR_GAIDAROS_LISTEN. Connections are accepted from
+   * start() on. The native engine answers at once; node:net reports what bind() said in a later turn only.
+   */
+  listen(spec: ListenSpec): Address | Promise<Address>
   start(): void
 
   /**
