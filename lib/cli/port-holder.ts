@@ -49,7 +49,10 @@ function hexOf(address: string): string {
   const zeros = Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
   const hex = [...left, ...zeros, ...right].map((group) => group.padStart(4, '0')).join('')
   const words = hex.match(/.{8}/g) ?? []
-  return words.map((word) => (word.match(/../g) ?? []).reverse().join('')).join('').toUpperCase()
+  return words
+    .map((word) => (word.match(/../g) ?? []).reverse().join(''))
+    .join('')
+    .toUpperCase()
 }
 
 function processWith(inode: string): PortHolder | undefined {

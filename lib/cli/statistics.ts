@@ -12,7 +12,10 @@ function since(then: EngineStats, now: EngineStats, key: 'accepted' | 'requests'
   return now[key] - then[key]
 }
 
-function closedSince(then: EngineStats | undefined, now: EngineStats): [reason: string, n: number][] {
+function closedSince(
+  then: EngineStats | undefined,
+  now: EngineStats,
+): [reason: string, n: number][] {
   const before: Partial<Record<string, number>> = then?.closed ?? {}
   return Object.entries(now.closed)
     .map(([reason, n]): [string, number] => [reason, n - (before[reason] ?? 0)])
@@ -30,7 +33,11 @@ function reasons(closed: [reason: string, n: number][]): string {
  * @example
  * trafficLine(then, now, 5) // '12 open (+3), 240 requests/s, 1.2 a batch, in 7.50 KiB/s, out 7.50 KiB/s; closed: 2 end'
  */
-export function trafficLine(then: EngineStats, now: EngineStats, seconds: number): string | undefined {
+export function trafficLine(
+  then: EngineStats,
+  now: EngineStats,
+  seconds: number,
+): string | undefined {
   const accepted = since(then, now, 'accepted')
   const requests = since(then, now, 'requests')
   const closed = closedSince(then, now)
