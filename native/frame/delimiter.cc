@@ -1,12 +1,12 @@
 // Frames that end with a fixed run of bytes; "line" is the delimiter "\n". The search is for the
-// delimiter's last byte, by memchr, which beats memmem on short delimiters by far; the bytes in
-// front of a hit are then compared. So each byte is searched once, wherever the chunks of a stream
-// end.
+// delimiter's last byte; the bytes in front of a hit are then compared. So each byte is searched
+// once, wherever the chunks of a stream end.
+#include <algorithm>
 #include <array>
 #include <cstring>
 
-#include "cutter.h"
 #include "find.h"
+#include "framer.h"
 
 namespace gaidaros {
 namespace {
@@ -26,45 +26,73 @@ class DelimiterFramer final : public Framer {
 
   Cut cut(std::span<const uint8_t> data, uint32_t max_frame, std::span<Frame> out,
           FrameState& state) const override {
-    return cut_frames(data, max_frame, out, state,
-                      [this](const uint8_t* rest, uint32_t size, uint64_t limit, FrameState& s) {
-                        return measure(rest, size, limit, s);
-                      });
+    const uint64_t limit = max_frame == 0 ? UINT32_MAX : max_frame;
+    const uint32_t size = static_cast<uint32_t>(std::min<size_t>(data.size(), UINT32_MAX));
+    const uint32_t from = state.scanned;
+    Cut cut{0, 0, FrameStatus::kMore, 0};
+    state.scanned = 0;
+    if (size == 0) return cut;
+    if (out.empty()) {
+      // Nothing is searched, so nothing is forgotten either.
+      state.scanned = from;
+      cut.status = FrameStatus::kRoom;
+      return cut;
+    }
+    each_byte(data.data(), from, size, last_, [&](size_t at) {
+      return !ends_frame(data.data(), cut.consumed, at) ||
+             take(data.data(), static_cast<uint32_t>(at) + 1, limit, out, cut);
+    });
+    if (cut.status == FrameStatus::kMore) finish_cut(data.data(), size, limit, out, cut, state);
+    return cut;
   }
 
   std::span<const uint8_t> suffix() const override { return {bytes_.data(), strip_ ? size_ : 0}; }
   bool strips() const override { return strip_; }
 
  private:
-  Measured measure(const uint8_t* rest, uint32_t size, uint64_t limit, FrameState& state) const {
-    const uint64_t end = find_end(rest, size, state.scanned);
-    if (end != 0) return {end, 0, strip_ ? tail(rest, end) : 0};
-    state.scanned = size;
-    if (size + uint64_t{size_} > limit && size + size_ - partial(rest, size) > limit) {
-      return {kTotalTooLong};
-    }
-    return {0};
-  }
-
-  // Position behind the first delimiter whose last byte is not before `from`; 0: there is none.
-  uint64_t find_end(const uint8_t* rest, uint32_t size, uint32_t from) const {
+  // Is the last byte at `at` the end of a delimiter that lies within the frame from `start` on?
+  bool ends_frame(const uint8_t* data, uint32_t start, size_t at) const {
     const uint32_t before = size_ - 1;
-    uint64_t at = std::max(from, before);
-    while (at < size) {
-      const uint8_t* hit = find_byte(rest + at, size - at, last_);
-      if (hit == nullptr) return 0;
-      at = static_cast<uint64_t>(hit - rest) + 1;
-      if (before == 0 || std::memcmp(hit - before, bytes_.data(), before) == 0) return at;
-    }
-    return 0;
+    if (before == 0) return true;
+    if (at - start < before || data[at - before] != bytes_[0]) return false;
+    return before == 1 || std::memcmp(data + at - before, bytes_.data(), before) == 0;
   }
 
-  uint32_t tail(const uint8_t* rest, uint64_t end) const {
-    return size_ + (cr_ && end > size_ && rest[end - size_ - 1] == kCr ? 1 : 0);
+  // Cuts the frame that ends before `end`; false when that cannot be, or no room is left.
+  bool take(const uint8_t* data, uint32_t end, uint64_t limit, std::span<Frame> out,
+            Cut& cut) const {
+    const uint32_t length = end - cut.consumed;
+    if (length > limit) cut.status = FrameStatus::kTooLong;
+    if (cut.frames == out.size()) cut.status = FrameStatus::kRoom;
+    if (cut.status != FrameStatus::kMore) return false;
+    out[cut.frames++] = Frame{cut.consumed, length, 0, strip_ ? tail(data, cut.consumed, end) : 0};
+    cut.consumed = end;
+    return true;
+  }
+
+  uint32_t tail(const uint8_t* data, uint32_t start, uint32_t end) const {
+    const bool cr = cr_ && end - start > size_ && data[end - size_ - 1] == kCr;
+    return size_ + (cr ? 1 : 0);
+  }
+
+  // What the rest, which holds no whole frame, says.
+  void finish_cut(const uint8_t* data, uint32_t size, uint64_t limit, std::span<Frame> out,
+                  Cut& cut, FrameState& state) const {
+    const uint32_t rest = size - cut.consumed;
+    if (rest == 0) return;
+    if (cut.frames == out.size()) {
+      cut.status = FrameStatus::kRoom;
+      return;
+    }
+    state.scanned = rest;
+    const uint64_t longest = uint64_t{rest} + size_;
+    if (longest > limit && longest - partial(data + cut.consumed, rest) > limit) {
+      cut.status = FrameStatus::kTooLong;
+    }
   }
 
   // Bytes at the end of the rest that are a beginning of the delimiter, at most all but its last.
-  uint64_t partial(const uint8_t* rest, uint32_t size) const {
+  uint32_t partial(const uint8_t* rest, uint32_t size) const {
     uint32_t n = std::min(size_ - 1, size);
     while (n > 0 && std::memcmp(rest + size - n, bytes_.data(), n) != 0) n--;
     return n;

@@ -79,8 +79,6 @@ class LengthFramer final : public Framer {
     return value;
   }
 
-  uint32_t shift(uint32_t i) const { return 8 * (little_ ? i : size_ - 1 - i); }
-
   uint64_t header_;   // bytes up to the field's end
   int64_t base_ = 0;  // added to the field's value gives the whole length
   uint32_t offset_;
