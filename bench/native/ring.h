@@ -117,7 +117,8 @@ static inline unsigned char *buffer_ring_at(const struct buffer_ring *buffers, u
 
 /* Gives a buffer back to the kernel. */
 static inline void buffer_ring_give(struct buffer_ring *buffers, uint16_t id) {
-  struct io_uring_buf *entry = &buffers->ring->bufs[buffers->tail & buffers->mask];
+  /* Not ring->bufs: its place is 0 in C, but 8 in C++, where the header's empty struct has a size. */
+  struct io_uring_buf *entry = (struct io_uring_buf *)buffers->ring + (buffers->tail & buffers->mask);
   entry->addr = (uint64_t)(uintptr_t)buffer_ring_at(buffers, id);
   entry->len = buffers->size;
   entry->bid = id;

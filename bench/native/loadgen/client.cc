@@ -1,0 +1,257 @@
+#include "client.h"
+
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace bench {
+
+namespace {
+
+constexpr uint64_t kSecond = 1000000000u;
+constexpr uint64_t kStallNs = 5 * kSecond;
+constexpr uint64_t kDrainNs = 2 * kSecond;
+constexpr uint64_t kCloseNs = 1 * kSecond;
+constexpr uint64_t kSleepNs = kSecond / 100;
+// More would fall out of the cache between two uses; the kernel hands out a few dozen at a time.
+constexpr uint32_t kBuffers = 1024;
+constexpr uint64_t kSendBit = uint64_t{1} << 32;
+
+void pause_briefly() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+std::string Client::open(bool& ring_refused) {
+  uint32_t entries = std::clamp(std::bit_ceil(options_.connections), 256u, 8192u);
+  uint32_t buffer_bytes = std::clamp(std::bit_ceil(options_.depth * options_.size), 512u, 16384u);
+  int error = ring_open(&ring_, entries);
+  if (error == 0) error = buffer_ring_open(&ring_, &buffers_, kBuffers, buffer_bytes);
+  ring_refused = error != 0;
+  if (error != 0) return std::string("io_uring of Linux 6.1 is wanted, the kernel says: ") + std::strerror(-error);
+  raise_descriptor_limit();
+  return connect_all();
+}
+
+std::string Client::connect_all() {
+  connections_.reserve(options_.connections);
+  std::vector<int> descriptors;
+  for (uint32_t i = 0; i < options_.connections; i++) {
+    Connection& connection = connections_.emplace_back(i, options_.depth, options_.size, options_.expect);
+    connection.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    timeval patience{10, 0};
+    setsockopt(connection.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    const auto* address = reinterpret_cast<const sockaddr*>(&options_.target);
+    if (connection.fd < 0 || connect(connection.fd, address, sizeof options_.target) != 0)
+      return "connection " + std::to_string(i) + " of " + std::to_string(options_.connections) + ": " + std::strerror(errno);
+    int one = 1;
+    if (options_.nodelay) setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    descriptors.push_back(connection.fd);
+  }
+  // Registered once, so that the kernel does not look each descriptor up and count references a request.
+  auto count = static_cast<unsigned>(descriptors.size());
+  if (syscall(SYS_io_uring_register, ring_.fd, IORING_REGISTER_FILES, descriptors.data(), count) < 0)
+    return std::string("registering the descriptors: ") + std::strerror(errno);
+  return "";
+}
+
+void Client::arm_receive(uint32_t index) {
+  io_uring_sqe* sqe = ring_sqe(&ring_);
+  sqe->opcode = IORING_OP_RECV;
+  sqe->fd = static_cast<int>(index);
+  sqe->flags = IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+  sqe->ioprio = IORING_RECV_MULTISHOT;
+  sqe->user_data = index;
+  if (!connections_[index].receiving) receiving_++;
+  connections_[index].receiving = true;
+}
+
+void Client::mark_dirty(uint32_t index) {
+  Connection& connection = connections_[index];
+  if (connection.dirty || connection.failed || !asking_) return;
+  connection.dirty = true;
+  dirty_.push_back(index);
+}
+
+void Client::flush_sends() {
+  if (dirty_.empty()) return;
+  uint64_t now = now_ns();
+  for (uint32_t index : dirty_) {
+    Connection& connection = connections_[index];
+    connection.dirty = false;
+    if (connection.sending || connection.failed) continue;
+    uint64_t before = connection.in_flight();
+    Connection::Bytes bytes = connection.ask(now);
+    if (bytes.length == 0) continue;
+    in_flight_ += connection.in_flight() - before;
+    io_uring_sqe* sqe = ring_sqe(&ring_);
+    sqe->opcode = IORING_OP_SEND;
+    sqe->fd = static_cast<int>(index);
+    sqe->flags = IOSQE_FIXED_FILE;
+    sqe->addr = reinterpret_cast<uint64_t>(bytes.data);
+    sqe->len = bytes.length;
+    // WAITALL: the kernel goes on with a short send by itself.
+    sqe->msg_flags = MSG_NOSIGNAL | MSG_WAITALL;
+    sqe->user_data = kSendBit | index;
+    connection.sending = true;
+  }
+  dirty_.clear();
+}
+
+void Client::fail(uint32_t index, uint64_t& counter, const std::string& what) {
+  Connection& connection = connections_[index];
+  if (connection.failed) return;
+  connection.failed = true;
+  failed_++;
+  counter++;
+  // Its open requests are part of this error, not unanswered ones on top.
+  in_flight_ -= connection.in_flight();
+  if (result_->errors.first.empty()) result_->errors.first = "connection " + std::to_string(index) + ": " + what;
+  shutdown(connection.fd, SHUT_RDWR);
+}
+
+void Client::condemn(uint32_t index, const Verdict& verdict) {
+  std::string where = "response " + std::to_string(verdict.request) + ", byte " + std::to_string(verdict.byte);
+  if (verdict.kind == Verdict::kWrong) fail(index, result_->errors.wrong_bytes, where + " differs from what was wanted");
+  else fail(index, result_->errors.unasked_bytes, where + " was not asked for");
+}
+
+void Client::taken(uint32_t index, const char* bytes, uint32_t length, uint64_t reaped_at_ns) {
+  Connection& connection = connections_[index];
+  if (connection.failed) return;
+  uint64_t before = connection.answered;
+  Verdict verdict = connection.take(bytes, length, [&](uint64_t asked_at_ns) {
+    result_->latency.record(reaped_at_ns - asked_at_ns);
+  });
+  uint64_t answers = connection.answered - before;
+  if (before == 0 && answers > 0) answered_once_++;
+  in_flight_ -= answers;
+  result_->requests += answers;
+  last_answer_ns_ = reaped_at_ns;
+  if (verdict.kind != Verdict::kRight) return condemn(index, verdict);
+  if (answers > 0) mark_dirty(index);
+}
+
+void Client::received(uint32_t index, const io_uring_cqe& cqe, uint64_t reaped_at_ns) {
+  if (cqe.flags & IORING_CQE_F_BUFFER) {
+    auto id = static_cast<uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
+    if (cqe.res > 0)
+      taken(index, reinterpret_cast<const char*>(buffer_ring_at(&buffers_, id)), static_cast<uint32_t>(cqe.res), reaped_at_ns);
+    buffer_ring_give(&buffers_, id);
+  }
+  if (!(cqe.flags & IORING_CQE_F_MORE)) {
+    connections_[index].receiving = false;
+    receiving_--;
+    if (cqe.res > 0 || cqe.res == -ENOBUFS) starved_.push_back(index);
+  }
+  if (cqe.res == 0 && !closing_) fail(index, result_->errors.closed, "closed by the server");
+  if (cqe.res < 0 && cqe.res != -ENOBUFS && !closing_)
+    fail(index, result_->errors.system, std::string("receive: ") + std::strerror(-cqe.res));
+}
+
+void Client::sent(uint32_t index, int result) {
+  connections_[index].sending = false;
+  if (result < 0) fail(index, result_->errors.system, std::string("send: ") + std::strerror(-result));
+  // Answers may have come while the send was in flight, or the run was cut at the ring's end.
+  if (result > 0 && connections_[index].in_flight() < options_.depth) mark_dirty(index);
+}
+
+void Client::wait_for_work(uint64_t deadline_ns) {
+  if (ring_queued(&ring_) > 0 || ring_has_deferred(&ring_)) return;
+  uint64_t start = now_ns(), now = start;
+  if (options_.block) {
+    ring_enter(&ring_, 1, kSleepNs);
+    result_->enters++;
+    now = now_ns();
+  }
+  for (uint32_t spins = 0; !options_.block && now < deadline_ns; spins++) {
+    if (ring_ready(&ring_) > 0 || ring_has_deferred(&ring_)) break;
+    pause_briefly();
+    if (spins % 64 == 63) now = now_ns();
+  }
+  result_->idle_ns += (options_.block ? now : now_ns()) - start;
+}
+
+void Client::turn(uint64_t deadline_ns) {
+  if (ring_ready(&ring_) == 0) wait_for_work(deadline_ns);
+  if (ring_queued(&ring_) > 0 || ring_has_deferred(&ring_)) {
+    ring_enter(&ring_, 0, 0);
+    result_->enters++;
+  }
+  uint32_t ready = ring_ready(&ring_);
+  if (ready == 0) return;
+  uint64_t reaped_at_ns = now_ns();
+  for (uint32_t i = 0; i < ready; i++) {
+    const io_uring_cqe& cqe = *ring_cqe(&ring_, i);
+    auto index = static_cast<uint32_t>(cqe.user_data);
+    if (cqe.user_data & kSendBit) sent(index, cqe.res);
+    else received(index, cqe, reaped_at_ns);
+  }
+  ring_seen(&ring_, ready);
+  for (uint32_t index : starved_) arm_receive(index);
+  starved_.clear();
+  flush_sends();
+}
+
+void Client::run_until(uint64_t end_ns, bool all_answered) {
+  auto waiting = [&] { return all_answered && answered_once_ + failed_ < connections_.size(); };
+  last_answer_ns_ = now_ns();
+  for (uint64_t now = last_answer_ns_; now < end_ns || waiting(); now = now_ns()) {
+    if (failed_ == connections_.size()) return;
+    if (now > last_answer_ns_ + kStallNs) {
+      if (result_->errors.first.empty()) result_->errors.first = "no response for 5 s";
+      return;
+    }
+    turn(std::max(end_ns, now + kSleepNs));
+  }
+}
+
+void Client::drain() {
+  asking_ = false;
+  uint64_t deadline = now_ns() + kDrainNs;
+  while (in_flight_ > 0 && now_ns() < deadline) turn(deadline);
+  result_->errors.unanswered += in_flight_;
+  if (in_flight_ > 0 && result_->errors.first.empty()) result_->errors.first = "requests without a response";
+}
+
+void Client::close_all() {
+  closing_ = true;
+  for (Connection& connection : connections_) shutdown(connection.fd, SHUT_WR);
+  // The server's close ends here, not in the next server's turn.
+  uint64_t deadline = now_ns() + kCloseNs;
+  while (receiving_ > 0 && now_ns() < deadline) turn(deadline);
+}
+
+void Client::run(Result& result) {
+  Result unmeasured;
+  result_ = &unmeasured;
+  for (uint32_t i = 0; i < connections_.size(); i++) arm_receive(i);
+  for (uint32_t i = 0; i < connections_.size(); i++) mark_dirty(i);
+  flush_sends();
+  run_until(now_ns() + static_cast<uint64_t>(options_.warmup_s * kSecond), true);
+  result.errors = unmeasured.errors;
+  result_ = &result;
+  result.before = read_usage(options_.server_pid);
+  run_until(result.before.at_ns + static_cast<uint64_t>(options_.seconds * kSecond), false);
+  result.after = read_usage(options_.server_pid);
+  unmeasured.errors = result.errors;
+  result_ = &unmeasured;
+  drain();
+  close_all();
+  result.errors = unmeasured.errors;
+}
+
+}  // namespace bench

@@ -1,0 +1,34 @@
+// loadgen: asks a line server at a fixed concurrency and checks every byte of every response.
+// Exit code 0; 1 errors were seen or no connection was to be had; 2 misuse; 4 the kernel refuses io_uring.
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+#include "client.h"
+#include "report.h"
+
+int main(int argc, char** argv) {
+  std::string problem;
+  auto options = bench::parse_options(argc, argv, problem);
+  if (!options) {
+    std::fprintf(stderr, "loadgen: %s\n%s", problem.c_str(), bench::kUsage);
+    return 2;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  bool probing = options->probe_cores[0] >= 0;
+  bench::Distance distance;
+  if (probing) distance.before_ns = bench::cache_line_round_trip_ns(options->probe_cores);
+  bool ring_refused = false;
+  bench::Client client(*options);
+  problem = client.open(ring_refused);
+  if (!problem.empty()) {
+    std::fprintf(stderr, "loadgen: %s\n", problem.c_str());
+    return ring_refused ? 4 : 1;
+  }
+  auto result = std::make_unique<bench::Result>();
+  client.run(*result);
+  if (probing) distance.after_ns = bench::cache_line_round_trip_ns(options->probe_cores);
+  (options->json ? bench::print_json : bench::print_text)(*options, *result, distance);
+  return result->errors.first.empty() ? 0 : 1;
+}
