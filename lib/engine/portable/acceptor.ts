@@ -1,0 +1,74 @@
+// Makes connections of accepted sockets, within the limits on their number.
+
+import type { Socket } from 'node:net'
+import { KIND } from '../layout.js'
+import type { CloseReason } from '../reasons.js'
+import type { Closing } from './closing.js'
+import { Connection } from './connection.js'
+import type { Context } from './context.js'
+import type { Replies } from './replies.js'
+import type { Turns } from './turns.js'
+
+export class Acceptor {
+  readonly #context: Context
+  readonly #closing: Closing
+  readonly #replies: Replies
+  readonly #turns: Turns
+  readonly #perIp = new Map<string, number>()
+
+  constructor(context: Context, closing: Closing, replies: Replies, turns: Turns) {
+    this.#context = context
+    this.#closing = closing
+    this.#replies = replies
+    this.#turns = turns
+  }
+
+  accept(socket: Socket): void {
+    const { counters, limits, options, table } = this.#context
+    const refused = this.#refused(socket.remoteAddress ?? '')
+    const connection = table.claim(
+      (slot, generation) => new Connection(slot, generation, socket, limits, performance.now()),
+    )
+    counters.accepted++
+    counters.active++
+    this.#count(connection, 1)
+    this.#connect(connection)
+    if (refused !== undefined) this.#closing.close(connection, refused)
+    else if (options.wantOpened) this.#context.tell(KIND.opened, connection, 0)
+    if (refused === undefined) socket.resume()
+  }
+
+  /** A connection is gone. */
+  gone(connection: Connection): void {
+    this.#count(connection, -1)
+  }
+
+  #refused(address: string): CloseReason | undefined {
+    const { counters, limits } = this.#context
+    if (limits.maxConnections > 0 && counters.active >= limits.maxConnections)
+      return 'max_connections'
+    const most = limits.maxConnectionsPerIp
+    return most > 0 && (this.#perIp.get(address) ?? 0) >= most
+      ? 'max_connections_per_ip'
+      : undefined
+  }
+
+  #count(connection: Connection, change: number): void {
+    const { address } = connection.remote
+    const count = (this.#perIp.get(address) ?? 0) + change
+    if (count === 0) this.#perIp.delete(address)
+    else this.#perIp.set(address, count)
+  }
+
+  #connect(connection: Connection): void {
+    const { socket } = connection
+    const turns = this.#turns
+    socket.on('data', (chunk: Buffer) => turns.input(connection, chunk))
+    socket.on('end', () => turns.ended(connection))
+    socket.on('drain', () => this.#replies.flush(connection))
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      this.#closing.error(connection, error.code),
+    )
+    socket.on('close', () => this.#closing.closed(connection))
+  }
+}

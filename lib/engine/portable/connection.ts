@@ -1,0 +1,153 @@
+// What the portable engine knows of one connection. State and questions about it; what happens to it is decided
+// in traffic.ts, turns.ts and sweep.ts.
+
+import type { Socket } from 'node:net'
+import type { Address, ConnectionInfo, Limits } from '../engine.js'
+import type { CloseReason } from '../reasons.js'
+import { Inbox } from './inbox.js'
+import { Output } from './output.js'
+import { Pipeline } from './pipeline.js'
+
+/** Replies of a request in flight may fill this many high-water marks together. */
+const MARKS = 4
+/** Requests in flight that a connection begins with, until the size of its replies is known. */
+const FIRST_ROOM = 16
+/** No limit asked for: still fewer than the records of a turn. */
+const MOST_ROOM = 1024
+
+/** Requests before `end` came at `at`: what handler_timeout is counted from. */
+export interface Mark {
+  end: number
+  at: number
+}
+
+function addressOf(
+  address: string | undefined,
+  family: string | undefined,
+  port: number | undefined,
+): Address {
+  return { address: address ?? '', family: family === 'IPv6' ? 'IPv6' : 'IPv4', port: port ?? 0 }
+}
+
+export class Connection {
+  readonly slot: number
+  readonly generation: number
+  readonly socket: Socket
+  readonly remote: Address
+  readonly local: Address
+  readonly inbox = new Inbox()
+  readonly output: Output
+  readonly pipeline: Pipeline
+
+  bytesIn = 0
+  /** Bytes of `output.written` that were dropped at the end. */
+  unsent = 0
+  requests = 0
+
+  /** Gone; only its closed record may be to come. */
+  dead = false
+  /** No further requests; closes with this reason once those in flight are answered. */
+  ending: CloseReason | undefined
+  /** FIN is on its way behind the output; input is discarded until the peer's FIN. */
+  closing: CloseReason | undefined
+  /** The peer has sent FIN. */
+  eof = false
+  /** All input before that FIN was handed up. */
+  finished = false
+  watched = false
+
+  /** Reading stops for any of these three. */
+  paused = false
+  blocked = false
+  stalled = false
+  reading = true
+
+  /** On the list of connections to flush, or to cut further requests of. */
+  dirty = false
+  ready = false
+
+  /** An unfinished frame is at hand, since `frameAt`. */
+  partial = false
+  frameAt = 0
+  /** Something moved since the last sweep. */
+  touched = true
+  acceptedAt: number
+  idleAt: number
+  progressAt: number
+  progress = 0
+  /** When FIN had been sent, and the input that was discarded since. */
+  finAt = 0
+  discarded = 0
+  marks: Mark[] | undefined
+
+  constructor(slot: number, generation: number, socket: Socket, limits: Limits, now: number) {
+    this.slot = slot
+    this.generation = generation
+    this.socket = socket
+    this.remote = addressOf(socket.remoteAddress, socket.remoteFamily, socket.remotePort)
+    this.local = addressOf(socket.localAddress, socket.localFamily, socket.localPort)
+    this.output = new Output(socket)
+    this.pipeline = new Pipeline((limits.outputHighWater * MARKS) / FIRST_ROOM)
+    this.acceptedAt = now
+    this.idleAt = now
+    this.progressAt = now
+  }
+
+  /** Bytes that wait unsent or held. */
+  get queued(): number {
+    return this.output.queued + this.pipeline.heldBytes
+  }
+
+  get info(): ConnectionInfo {
+    const { remote, local, bytesIn, requests } = this
+    const unsent = this.dead ? this.unsent : this.socket.writableLength
+    return { remote, local, bytesIn, requests, bytesOut: this.output.written - unsent }
+  }
+
+  /**
+   * How many further requests may be cut: their replies are bounded by their number, so where replies are
+   * large there are fewer in flight.
+   */
+  room(limits: Limits): number {
+    const { maxPipelined, outputHighWater } = limits
+    const { average, inFlight } = this.pipeline
+    const most = maxPipelined === 0 ? MOST_ROOM : Math.min(maxPipelined, MOST_ROOM)
+    if (outputHighWater === 0 || average * most <= outputHighWater * MARKS) return most - inFlight
+    return Math.max(1, Math.floor((outputHighWater * MARKS) / average)) - inFlight
+  }
+
+  /** Notes that the requests in flight which were not noted before came now. */
+  mark(): void {
+    const { inFlight, next } = this.pipeline
+    if (inFlight === 0) {
+      this.marks = undefined
+      return
+    }
+    this.marks ??= []
+    if (this.marks.at(-1)?.end !== next) this.marks.push({ end: next, at: performance.now() })
+    this.#expire(this.marks)
+  }
+
+  /** Since when the oldest request in flight is waiting for its answer; undefined: none is, or it is being sent. */
+  get waitingSince(): number | undefined {
+    const { inFlight, streaming } = this.pipeline
+    if (inFlight === 0 || streaming || this.marks === undefined) return undefined
+    this.#expire(this.marks)
+    return this.marks[0]?.at
+  }
+
+  /** Drops marks of which every request is answered. */
+  #expire(marks: Mark[]): void {
+    const { head, inFlight } = this.pipeline
+    while (marks[0] !== undefined && (marks[0].end - head - 1) >>> 0 >= inFlight) marks.shift()
+  }
+
+  /** Reads or not, as its state says. */
+  steer(): void {
+    const read = this.closing !== undefined || !(this.paused || this.blocked || this.stalled)
+    if (read === this.reading) return
+    this.reading = read
+    if (read) this.socket.resume()
+    else this.socket.pause()
+  }
+}

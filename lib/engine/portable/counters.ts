@@ -1,0 +1,29 @@
+// Statistics of the portable engine.
+
+import type { EngineStats } from '../engine.js'
+import { type CloseReason, REASONS } from '../reasons.js'
+
+/** All counters at zero. */
+export function makeCounters(): EngineStats {
+  const closed = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<
+    CloseReason,
+    number
+  >
+  return {
+    accepted: 0,
+    active: 0,
+    requests: 0,
+    replies: 0,
+    bytes_in: 0,
+    bytes_out: 0,
+    batches: 0,
+    records: 0,
+    dropped_frames: 0,
+    accept_paused_limit: 0,
+    accept_paused_resources: 0,
+    accept_errors: 0,
+    turns: 0,
+    syscalls: {},
+    closed,
+  }
+}

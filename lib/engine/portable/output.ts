@@ -1,0 +1,94 @@
+// What one connection has to send: replies of a turn are gathered here and leave in one write. node:net queues
+// what the kernel does not take.
+
+import type { Socket } from 'node:net'
+import type { Spool } from './spool.js'
+
+const EMPTY = Buffer.alloc(0)
+/** Scattered pieces up to this many bytes are joined, which costs less than a gathering write. */
+const JOIN_BYTES = 16 * 1024
+
+export class Output {
+  /** Bytes handed to the socket since it was accepted, sent or not. */
+  written = 0
+  /** Bytes that wait for flush(). */
+  gathered = 0
+
+  readonly #socket: Socket
+  #run: Buffer = EMPTY
+  #start = 0
+  #end = 0
+  #pieces: Buffer[] | undefined
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get queued(): number {
+    return this.gathered + this.#socket.writableLength
+  }
+
+  /** Takes buffer[start..end) by reference: it must never be rewritten. Pieces that touch become one. */
+  add(buffer: Buffer, start: number, end: number): void {
+    if (start === end) return
+    this.gathered += end - start
+    if (buffer === this.#run && start === this.#end) {
+      this.#end = end
+      return
+    }
+    if (this.#run !== EMPTY) {
+      this.#pieces ??= []
+      this.#pieces.push(this.#piece())
+    }
+    this.#run = buffer
+    this.#start = start
+    this.#end = end
+  }
+
+  /** Takes a copy of data[start..end). */
+  copy(spool: Spool, data: Uint8Array, start: number, end: number): void {
+    if (start === end) return
+    spool.copy(data, start, end)
+    this.add(spool.buffer, spool.start, spool.end)
+  }
+
+  /** Hands what was gathered to the socket in one write; returns how many bytes that were. */
+  flush(): number {
+    const bytes = this.gathered
+    if (bytes === 0) return 0
+    const last = this.#piece()
+    const pieces = this.#pieces
+    this.#run = EMPTY
+    this.gathered = 0
+    this.written += bytes
+    if (pieces === undefined) this.#socket.write(last)
+    else this.#scattered(pieces, last, bytes)
+    return bytes
+  }
+
+  /** Forgets what was gathered. */
+  drop(): void {
+    this.gathered = 0
+    this.#run = EMPTY
+    this.#pieces = undefined
+  }
+
+  #piece(): Buffer {
+    const run = this.#run
+    const whole = this.#start === 0 && this.#end === run.length
+    return whole ? run : run.subarray(this.#start, this.#end)
+  }
+
+  #scattered(pieces: Buffer[], last: Buffer, bytes: number): void {
+    this.#pieces = undefined
+    pieces.push(last)
+    if (bytes <= JOIN_BYTES) {
+      this.#socket.write(Buffer.concat(pieces, bytes))
+      return
+    }
+    this.#socket.cork()
+    for (const piece of pieces) this.#socket.write(piece)
+    this.#socket.uncork()
+  }
+}

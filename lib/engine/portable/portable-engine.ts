@@ -1,0 +1,194 @@
+// The engine over node:net: no addon, any system that Node runs on. The same seam and the same semantics as the
+// native engine; one thread.
+
+import type {
+  Address,
+  ConnectionInfo,
+  Engine,
+  EngineHost,
+  EngineOptions,
+  EngineStats,
+  Limits,
+  ListenSpec,
+} from '../engine.js'
+import type { CloseReason } from '../reasons.js'
+import { Acceptor } from './acceptor.js'
+import { Closing } from './closing.js'
+import type { Connection } from './connection.js'
+import { Context } from './context.js'
+import { Listeners } from './listeners.js'
+import { Replies } from './replies.js'
+import { Sweep } from './sweep.js'
+import { Turns } from './turns.js'
+
+const NO_BIGS: readonly Buffer[] = []
+
+export class PortableEngine implements Engine {
+  readonly name = 'portable'
+  readonly description = 'node:net'
+  readonly bigs = NO_BIGS
+  readonly records: Uint32Array
+  readonly replies: Uint32Array
+  readonly out: Buffer
+
+  readonly #context: Context
+  readonly #closing: Closing
+  readonly #replies: Replies
+  readonly #turns: Turns
+  readonly #sweep: Sweep
+  readonly #acceptor: Acceptor
+  readonly #listeners: Listeners
+
+  constructor(options: EngineOptions, host: EngineHost) {
+    this.#context = new Context(options)
+    this.#closing = new Closing(this.#context)
+    this.#replies = new Replies(this.#context, this.#closing)
+    this.#turns = new Turns(this.#context, this.#replies, this.#closing, host)
+    this.#sweep = new Sweep(this.#context, this.#closing, this.#replies)
+    this.#acceptor = new Acceptor(this.#context, this.#closing, this.#replies, this.#turns)
+    this.#listeners = new Listeners(this.#context, (socket) => {
+      this.#sweep.start()
+      this.#acceptor.accept(socket)
+    })
+    this.#closing.onGone = (connection) => this.#gone(connection)
+    this.#context.settle = () => this.#settle()
+    this.records = this.#turns.records
+    this.replies = this.#turns.replies
+    this.out = this.#turns.out
+  }
+
+  get slab(): Buffer {
+    return this.#turns.slab
+  }
+
+  listen(spec: ListenSpec): Promise<Address> {
+    return this.#listeners.listen(spec)
+  }
+
+  start(): void {
+    this.#listeners.start()
+  }
+
+  reply(
+    slot: number,
+    generation: number,
+    sequence: number,
+    data: Uint8Array | undefined,
+    flags: number,
+  ): number {
+    const connection = this.#open(slot, generation)
+    return connection === undefined ? -1 : this.#replies.piece(connection, sequence, data, flags)
+  }
+
+  write(slot: number, generation: number, data: Uint8Array): number {
+    const connection = this.#open(slot, generation)
+    return connection === undefined ? -1 : this.#replies.write(connection, data)
+  }
+
+  end(slot: number, generation: number): void {
+    const connection = this.#open(slot, generation)
+    if (connection !== undefined) this.#closing.end(connection, 'done')
+  }
+
+  close(slot: number, generation: number, reason: CloseReason): void
+  close(graceMs: number): Promise<void>
+  close(first: number, generation?: number, reason?: CloseReason): Promise<void> | void {
+    if (generation === undefined || reason === undefined) return this.#shutDown(first)
+    const connection = this.#context.table.get(first, generation)
+    if (connection !== undefined) this.#closing.close(connection, reason)
+  }
+
+  pause(slot: number, generation: number): void {
+    const connection = this.#open(slot, generation)
+    if (connection === undefined) return
+    connection.paused = true
+    connection.steer()
+  }
+
+  resume(slot: number, generation: number): void {
+    const connection = this.#open(slot, generation)
+    if (connection === undefined) return
+    connection.paused = false
+    if (connection.inbox.length > 0) this.#context.wake(connection)
+    connection.steer()
+  }
+
+  framed(slot: number, generation: number, count: number, partial: boolean): void {
+    const connection = this.#open(slot, generation)
+    if (connection !== undefined) this.#turns.framed(connection, count, partial)
+  }
+
+  watch(slot: number, generation: number): void {
+    const connection = this.#open(slot, generation)
+    if (connection !== undefined) connection.watched = true
+  }
+
+  info(slot: number, generation: number): ConnectionInfo | undefined {
+    return this.#context.table.get(slot, generation)?.info
+  }
+
+  stats(): EngineStats {
+    const { counters, table } = this.#context
+    let unsent = 0
+    for (const { dead, socket } of table) if (!dead) unsent += socket.writableLength
+    return { ...counters, bytes_out: counters.bytes_out - unsent, closed: { ...counters.closed } }
+  }
+
+  setLimits(limits: Limits): void {
+    this.#context.limits = limits
+    this.#sweep.adapt()
+  }
+
+  stopListening(): void {
+    this.#listeners.stop()
+  }
+
+  /** The connection of that name while it can still be written to. */
+  #open(slot: number, generation: number): Connection | undefined {
+    const connection = this.#context.table.get(slot, generation)
+    return connection?.dead || connection?.closing !== undefined ? undefined : connection
+  }
+
+  #settle(): void {
+    const { dirty, ready } = this.#context
+    if (dirty.length > 0) this.#context.dirty = []
+    for (const connection of dirty) {
+      connection.dirty = false
+      if (!connection.dead) this.#replies.flush(connection)
+    }
+    if (ready.length > 0) this.#context.ready = []
+    for (const connection of ready) {
+      connection.ready = false
+      this.#turns.pump(connection)
+    }
+    if (this.#context.events.length > 0) this.#turns.tell()
+  }
+
+  #gone(connection: Connection): void {
+    this.#acceptor.gone(connection)
+    if (this.#context.counters.active === 0) this.#sweep.stop()
+  }
+
+  async #shutDown(graceMs: number): Promise<void> {
+    this.#listeners.stop()
+    for (const connection of this.#context.table) this.#retire(connection)
+    const closeAll = () => {
+      for (const connection of this.#context.table) this.#closing.close(connection, 'shutdown')
+    }
+    if (graceMs <= 0) closeAll()
+    const timer = setTimeout(closeAll, graceMs)
+    await this.#listeners.closed()
+    clearTimeout(timer)
+    // The last closed records are handed up in the tick that follows the last close.
+    await new Promise(setImmediate)
+  }
+
+  /** An idle connection goes at once: there is nothing of which the peer has to acknowledge the receipt. */
+  #retire(connection: Connection): void {
+    const { closing, inbox, pipeline, queued } = connection
+    if (closing !== undefined) return
+    if (queued === 0 && pipeline.inFlight === 0 && inbox.length === 0) {
+      this.#closing.close(connection, 'shutdown')
+    } else this.#closing.end(connection, 'shutdown')
+  }
+}

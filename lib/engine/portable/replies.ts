@@ -1,0 +1,188 @@
+// Replies on their way out: in order of their requests, gathered, and held back where the peer does not read.
+
+import { KIND, REPLY_FLAG } from '../layout.js'
+import type { Closing } from './closing.js'
+import type { Connection } from './connection.js'
+import type { Context } from './context.js'
+
+/** Gathered bytes that are flushed without waiting for more, where there is no high-water mark. */
+const GATHER_BYTES = 64 * 1024
+
+export class Replies {
+  readonly #context: Context
+  readonly #closing: Closing
+
+  constructor(context: Context, closing: Closing) {
+    this.#context = context
+    this.#closing = closing
+  }
+
+  /** A whole reply of a turn: buffer[start..end) by reference; it is never rewritten. */
+  whole(
+    connection: Connection,
+    sequence: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    last: boolean,
+  ): void {
+    const { pipeline } = connection
+    if (sequence !== pipeline.head) {
+      pipeline.hold(sequence, buffer.subarray(start, end), true, last)
+      return
+    }
+    connection.output.add(buffer, start, end)
+    this.#gathered(connection)
+    pipeline.measured(end - start)
+    this.#advance(connection, last)
+  }
+
+  /** The same with bytes that may be rewritten after this. */
+  copied(
+    connection: Connection,
+    sequence: number,
+    data: Uint8Array,
+    start: number,
+    end: number,
+    last: boolean,
+  ): void {
+    const { spool } = this.#context
+    spool.copy(data, start, end)
+    this.whole(connection, sequence, spool.buffer, spool.start, spool.end, last)
+  }
+
+  /** Engine.reply() on a live connection. */
+  piece(
+    connection: Connection,
+    sequence: number,
+    data: Uint8Array | undefined,
+    flags: number,
+  ): number {
+    if (!connection.pipeline.has(sequence)) return connection.queued
+    const more = (flags & REPLY_FLAG.more) !== 0
+    if (more && this.#overrun(connection)) return -1
+    const bytes = data === undefined ? undefined : this.#framed(connection, data, flags)
+    if (connection.dead) return -1
+    const end = (flags & REPLY_FLAG.end) !== 0
+    if (sequence === connection.pipeline.head) this.#ofHead(connection, bytes, more, end)
+    else connection.pipeline.hold(sequence, bytes && Buffer.from(bytes), !more, end)
+    return this.#waiting(connection)
+  }
+
+  /** Engine.write() on a live connection. */
+  write(connection: Connection, data: Uint8Array): number {
+    if (this.#overrun(connection)) return -1
+    connection.output.copy(this.#context.spool, data, 0, data.length)
+    this.#gathered(connection)
+    return this.#waiting(connection)
+  }
+
+  flush(connection: Connection): void {
+    const bytes = connection.output.flush()
+    if (bytes > 0) {
+      this.#context.counters.bytes_out += bytes
+      connection.touched = true
+    }
+    this.level(connection)
+  }
+
+  /** Stops reading above the high-water mark, goes on at half of it. */
+  level(connection: Connection): void {
+    const mark = this.#context.limits.outputHighWater
+    if (connection.blocked) {
+      if (mark === 0 || connection.queued <= mark / 2) this.#unblock(connection)
+    } else if (mark !== 0 && connection.queued > mark) {
+      connection.blocked = true
+      connection.steer()
+    }
+  }
+
+  #unblock(connection: Connection): void {
+    connection.blocked = false
+    if (connection.watched) this.#context.tell(KIND.drained, connection, connection.queued)
+    if (connection.inbox.length > 0) this.#context.wake(connection)
+    connection.steer()
+  }
+
+  #ofHead(
+    connection: Connection,
+    bytes: Uint8Array | undefined,
+    more: boolean,
+    end: boolean,
+  ): void {
+    const { output, pipeline } = connection
+    if (bytes !== undefined) {
+      output.copy(this.#context.spool, bytes, 0, bytes.length)
+      this.#gathered(connection)
+    }
+    connection.touched = true
+    if (more) {
+      pipeline.streaming = true
+      return
+    }
+    if (!pipeline.streaming) pipeline.measured(bytes?.length ?? 0)
+    this.#advance(connection, end)
+  }
+
+  /** The head is answered: what was held for the next ones follows. */
+  #advance(connection: Connection, last: boolean): void {
+    const { pipeline } = connection
+    this.#answered(connection)
+    let end = last
+    while (!end) {
+      const held = pipeline.take()
+      if (held === undefined) break
+      for (const piece of held.pieces) connection.output.add(piece, 0, piece.length)
+      this.#gathered(connection)
+      pipeline.streaming = !held.done
+      if (!held.done) break
+      pipeline.measured(held.bytes)
+      this.#answered(connection)
+      end = held.end
+    }
+    if (end) this.#closing.conclude(connection, 'done')
+    else if (pipeline.inFlight === 0) this.#closing.whenAnswered(connection)
+    if (connection.stalled) this.#context.wake(connection)
+  }
+
+  #answered(connection: Connection): void {
+    connection.pipeline.advance()
+    this.#context.counters.replies++
+  }
+
+  #gathered(connection: Connection): void {
+    const { limits, options } = this.#context
+    const most = limits.outputHighWater === 0 ? GATHER_BYTES : limits.outputHighWater
+    if (options.tcpNodelay || connection.output.gathered > most) this.flush(connection)
+    else this.#context.soil(connection)
+  }
+
+  #framed(connection: Connection, data: Uint8Array, flags: number): Uint8Array {
+    const { framer } = this.#context
+    if ((flags & REPLY_FLAG.frame) === 0 || framer === undefined) return data
+    try {
+      return framer.wrap(Buffer.from(data.buffer, data.byteOffset, data.byteLength))
+    } catch {
+      // Longer than its length field can say: the only thing that wrap() throws for.
+      this.#closing.fail(connection, 'handler_error')
+      return data
+    }
+  }
+
+  /** True: bytes from earlier that wait unsent are beyond the limit, and the connection is closed. */
+  #overrun(connection: Connection): boolean {
+    const limit = this.#context.limits.outputLimit
+    if (limit === 0 || connection.queued <= limit) return false
+    this.flush(connection)
+    if (connection.queued <= limit) return false
+    this.#closing.close(connection, 'output_limit')
+    return true
+  }
+
+  #waiting(connection: Connection): number {
+    if (connection.dead) return -1
+    const mark = this.#context.limits.outputHighWater
+    if (mark !== 0 && !connection.blocked && connection.queued > mark) this.flush(connection)
+    return connection.queued
+  }
+}

@@ -1,0 +1,120 @@
+// All timers of all connections: one coarse sweep over them, not a JS timer each. A timer fires up to two sweeps
+// late, never early.
+
+import type { Limits } from '../engine.js'
+import type { CloseReason } from '../reasons.js'
+import type { Closing } from './closing.js'
+import type { Connection } from './connection.js'
+import type { Context } from './context.js'
+import type { Replies } from './replies.js'
+
+/** Sweeps in the shortest timeout, and bounds of the time between two, in milliseconds. */
+const SWEEPS = 8
+const SHORTEST = 5
+const LONGEST = 500
+
+/** The time between two sweeps under these limits. */
+function intervalOf(limits: Limits): number {
+  const { firstByteTimeout, frameTimeout, idleTimeout, writeTimeout, handlerTimeout } = limits
+  const { lingerIdleTimeout, lingerTimeout } = limits
+  const timeouts = [firstByteTimeout, frameTimeout, idleTimeout, writeTimeout, handlerTimeout]
+  const shortest = Math.min(
+    ...[...timeouts, lingerIdleTimeout, lingerTimeout].filter((ms) => ms > 0),
+  )
+  return Math.min(LONGEST, Math.max(SHORTEST, Math.floor(shortest / SWEEPS)))
+}
+
+const over = (limit: number, since: number, now: number): boolean =>
+  limit > 0 && now - since >= limit
+
+/** Bytes that libuv still has to send; shows progress within one long write. Unknown: 0. */
+function kernelQueue(connection: Connection): number {
+  const { _handle: handle } = connection.socket as unknown as {
+    _handle?: { writeQueueSize?: number } | null
+  }
+  return handle?.writeQueueSize ?? 0
+}
+
+export class Sweep {
+  readonly #context: Context
+  readonly #closing: Closing
+  readonly #replies: Replies
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(context: Context, closing: Closing, replies: Replies) {
+    this.#context = context
+    this.#closing = closing
+    this.#replies = replies
+  }
+
+  /** There are connections. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.#sweep(), intervalOf(this.#context.limits))
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** Limits were swapped. */
+  adapt(): void {
+    if (this.#timer === undefined) return
+    this.stop()
+    this.start()
+  }
+
+  #sweep(): void {
+    const now = performance.now()
+    for (const connection of this.#context.table) {
+      if (!connection.dead) this.#visit(connection, now)
+    }
+  }
+
+  #visit(connection: Connection, now: number): void {
+    this.#look(connection, now)
+    const reason =
+      connection.closing === undefined ? this.#open(connection, now) : this.#last(connection, now)
+    if (reason !== undefined) this.#closing.close(connection, reason)
+    else if (connection.blocked) this.#replies.level(connection)
+  }
+
+  /** Notes what has moved since the last sweep. */
+  #look(connection: Connection, now: number): void {
+    const { output, socket } = connection
+    // Moves with each byte that libuv gets rid of, and not with new output.
+    const progress = output.written - socket.writableLength - kernelQueue(connection)
+    if (connection.touched || progress !== connection.progress) connection.idleAt = now
+    if (progress !== connection.progress || socket.writableLength === 0) connection.progressAt = now
+    // The peer cannot finish a frame that is not read.
+    if (!connection.reading) connection.frameAt = now
+    connection.touched = false
+    connection.progress = progress
+  }
+
+  #open(connection: Connection, now: number): CloseReason | undefined {
+    const { limits } = this.#context
+    const { acceptedAt, bytesIn, frameAt, idleAt, partial, progressAt, waitingSince } = connection
+    if (over(limits.writeTimeout, progressAt, now)) return 'write_timeout'
+    if (waitingSince !== undefined && over(limits.handlerTimeout, waitingSince, now))
+      return 'handler_timeout'
+    if (bytesIn === 0 && over(limits.firstByteTimeout, acceptedAt, now)) return 'first_byte_timeout'
+    if (partial && over(limits.frameTimeout, frameAt, now)) return 'frame_timeout'
+    if (connection.pipeline.inFlight > 0 || connection.queued > 0) return undefined
+    return over(limits.idleTimeout, idleAt, now) ? 'idle_timeout' : undefined
+  }
+
+  /** FIN is on its way, or sent and not answered. */
+  #last(connection: Connection, now: number): CloseReason | undefined {
+    const { limits } = this.#context
+    const { finAt, idleAt, progressAt, socket } = connection
+    if (!socket.writableFinished)
+      return over(limits.writeTimeout, progressAt, now) ? 'write_timeout' : undefined
+    if (finAt === 0) {
+      connection.finAt = now
+      return undefined
+    }
+    const idle = over(limits.lingerIdleTimeout, Math.max(finAt, idleAt), now)
+    return idle || over(limits.lingerTimeout, finAt, now) ? 'linger' : undefined
+  }
+}
