@@ -106,7 +106,8 @@ export class Client {
   async take(length: number, ms = DEADLINE_MS): Promise<Buffer> {
     await until(
       () => this.held >= length || this.departure !== undefined,
-      () => `${length} bytes from the server (there are ${this.held}: ${shown(Buffer.concat(this.chunks))})`,
+      () =>
+        `${length} bytes from the server (there are ${this.held}: ${shown(Buffer.concat(this.chunks))})`,
       ms,
     )
     const all = Buffer.concat(this.chunks)
@@ -133,7 +134,11 @@ export class Client {
 
   /** Everything until the server leaves. */
   async rest(ms = DEADLINE_MS): Promise<Buffer> {
-    await until(() => this.departure !== undefined, () => `end from the server (${this.held} bytes so far)`, ms)
+    await until(
+      () => this.departure !== undefined,
+      () => `end from the server (${this.held} bytes so far)`,
+      ms,
+    )
     const all = Buffer.concat(this.chunks)
     this.chunks = []
     this.held = 0

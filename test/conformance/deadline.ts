@@ -19,7 +19,11 @@ function overdue(what: Describe, ms: number): Error {
 }
 
 /** Waits until `condition` holds; throws with `what` after the deadline. */
-export async function until(condition: () => boolean, what: Describe, ms = DEADLINE_MS): Promise<void> {
+export async function until(
+  condition: () => boolean,
+  what: Describe,
+  ms = DEADLINE_MS,
+): Promise<void> {
   const end = performance.now() + ms
   while (!condition()) {
     if (performance.now() > end) throw overdue(what, ms)

@@ -3,6 +3,7 @@
 import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
+import { lineLogger } from '../../lib/server/logger.js'
 import { Client, type ClientOptions } from './client.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 
@@ -19,7 +20,7 @@ export class Served {
     this.server = new Gaidaros({
       host: '127.0.0.1',
       port: 0,
-      log: (line: string) => this.lines.push(line),
+      logger: lineLogger('info', (line) => void this.lines.push(line)),
       ...options,
     } as ConstructorParameters<typeof Gaidaros>[0])
   }
@@ -53,7 +54,11 @@ export class Served {
   }
 
   /** Waits for a number in the statistics. */
-  async reach(what: (stats: EngineStats) => boolean, name: string, ms = DEADLINE_MS): Promise<void> {
+  async reach(
+    what: (stats: EngineStats) => boolean,
+    name: string,
+    ms = DEADLINE_MS,
+  ): Promise<void> {
     await until(
       () => what(this.stats()),
       () => `${name}; statistics: ${JSON.stringify(this.shownStats())}`,

@@ -1,9 +1,9 @@
 // Runs the one list of cases over one variant, each case as a subtest with servers of its own.
 
 import t, { type Test } from 'tap'
+import { unavailable } from './available.js'
 import { Context } from './case.js'
 import { SUBJECTS } from './cases/index.js'
-import { unavailable } from './available.js'
 import { refuse, type Variant } from './variant.js'
 
 const JOBS = Number(process.env['GAIDAROS_TEST_JOBS'] ?? '8')
@@ -13,7 +13,11 @@ function wanted(name: string): boolean {
   return only === undefined || name.includes(only)
 }
 
-async function runCase(test: Test, variant: Variant, run: (t: Test, ctx: Context) => Promise<void>) {
+async function runCase(
+  test: Test,
+  variant: Variant,
+  run: (t: Test, ctx: Context) => Promise<void>,
+) {
   const ctx = new Context(variant)
   try {
     await run(test, ctx)

@@ -19,7 +19,10 @@ export const VARIANTS = {
   edge: native('native, epoll edge', { pollingType: 'edge' }),
   level: native('native, epoll level', { pollingType: 'level' }),
   completion: native('native, io_uring', { pollingType: 'completion' }),
-  unbatched: native('native, epoll edge without a ring', { pollingType: 'edge', sendBatching: false }),
+  unbatched: native('native, epoll edge without a ring', {
+    pollingType: 'edge',
+    sendBatching: false,
+  }),
   portable: { name: 'portable', engine: 'portable', options: { engine: 'portable' } },
 } satisfies Record<string, Variant>
 

@@ -1,0 +1,43 @@
+// The one list of cases, by subject.
+
+import type { Cases } from '../case.js'
+import { asynchronous } from './async.js'
+import { backpressure } from './backpressure.js'
+import { badinput } from './badinput.js'
+import { batch } from './batch.js'
+import { codec } from './codec.js'
+import { errors } from './errors.js'
+import { framing } from './framing.js'
+import { halfclose } from './halfclose.js'
+import { hooks } from './hooks.js'
+import { jsframing } from './jsframing.js'
+import { keepalive } from './keepalive.js'
+import { addresses, options } from './options.js'
+import { order } from './order.js'
+import { pipelining } from './pipelining.js'
+import { shutdown } from './shutdown.js'
+import { statistics } from './statistics.js'
+import { streaming } from './streaming.js'
+import { timers } from './timers.js'
+
+export const SUBJECTS: Record<string, Cases> = {
+  framing,
+  'framing by functions': jsframing,
+  pipelining,
+  order,
+  backpressure,
+  'half-close': halfclose,
+  errors,
+  'timers and limits': timers,
+  keepalive,
+  async: asynchronous,
+  streaming,
+  batch,
+  'types of requests and replies': codec,
+  connection: hooks,
+  options,
+  addresses,
+  'start and stop': shutdown,
+  statistics,
+  'bad input': badinput,
+}

@@ -1,0 +1,135 @@
+// The counters: exact where traffic is known, consistent everywhere.
+
+import { REASONS } from '../../../lib/engine/reasons.js'
+import type { Cases } from '../case.js'
+
+const sum = (numbers: Record<string, number>): number =>
+  Object.values(numbers).reduce((a, b) => a + b, 0)
+
+export const statistics: Cases = {
+  'start at nothing and name every reason': async (t, ctx) => {
+    const served = await ctx.serve()
+    const stats = served.stats()
+    for (const name of [
+      'accepted',
+      'active',
+      'requests',
+      'replies',
+      'bytes_in',
+      'bytes_out',
+    ] as const) {
+      t.equal(stats[name], 0, name)
+    }
+    t.same(Object.keys(stats.closed).sort(), [...REASONS].sort())
+    t.equal(sum(stats.closed), 0)
+  },
+
+  'count connections, requests, replies and bytes': async (t, ctx) => {
+    const served = await ctx.serve({
+      handleRequest: (r: Buffer) => (r.includes('none') ? undefined : 'reply\n'),
+    })
+    const [one, two] = await served.connectMany(2)
+    await one?.ask('a\nnone\nb\n', 'reply\nreply\n')
+    await two?.ask('c\n', 'reply\n')
+    await served.reach((s) => s.bytes_out === 18, '18 bytes out')
+    const stats = served.stats()
+    t.equal(stats.accepted, 2)
+    t.equal(stats.active, 2)
+    t.equal(stats.requests, 4)
+    t.equal(stats.bytes_in, 11)
+  },
+
+  'every request is counted as answered, with or without bytes': async (t, ctx) => {
+    const served = await ctx.serve({
+      handleRequest: async (r: Buffer) => (r.includes('none') ? undefined : r),
+    })
+    const client = await served.connect()
+    await client.ask('none\nx\nnone\ny\n', 'x\ny\n')
+    t.equal(served.stats().requests, 4)
+    t.ok(served.stats().replies >= 2 && served.stats().replies <= 4)
+  },
+
+  'closed by reason adds up to accepted less active': async (t, ctx) => {
+    const served = await ctx.serve({
+      maxFrameSize: 100,
+      handleRequest: (r: Buffer) => (r.includes('bye') ? [r, false] : r),
+    })
+    const clients = await served.connectMany(8)
+    for (const client of clients) await client.ask('a\n')
+    clients[0]?.finish()
+    clients[1]?.reset()
+    clients[2]?.send('x'.repeat(200))
+    clients[3]?.finish('bye\n')
+    clients[4]?.destroy()
+    await served.reachActive(3)
+    const { accepted, active, closed } = served.stats()
+    t.equal(sum(closed), accepted - active)
+    t.equal(closed.end + closed.reset + closed.done, 4)
+    t.equal(closed.frame_size, 1)
+  },
+
+  'batches are at most records, turns are counted': async (t, ctx) => {
+    const served = await ctx.serve()
+    const clients = await served.connectMany(10)
+    for (let i = 0; i < 20; i++) await Promise.all(clients.map((c) => c.ask('a\nb\nc\n')))
+    const { batches, records, turns, requests } = served.stats()
+    t.equal(requests, 600)
+    t.ok(records >= 600)
+    t.ok(batches > 0 && batches <= records, `${batches} batches of ${records} records`)
+    t.ok(turns > 0)
+  },
+
+  'requests that come together cross together': async (t, ctx) => {
+    const served = await ctx.serve()
+    const client = await served.connect()
+    await client.ask('line\n'.repeat(3000))
+    const { batches, requests } = served.stats()
+    t.equal(requests, 3000)
+    t.ok(batches < 1000, `3000 requests in ${batches} crossings`)
+  },
+
+  'system calls are counted by kind': async (t, ctx) => {
+    const served = await ctx.serve()
+    const client = await served.connect()
+    for (let i = 0; i < 20; i++) await client.ask('a\n')
+    const { syscalls } = served.stats()
+    if (ctx.variant.engine === 'portable') return void t.same(syscalls, {})
+    t.ok(sum(syscalls) > 0, JSON.stringify(syscalls))
+    if (ctx.variant.options['pollingType'] === 'completion') {
+      t.ok(!(syscalls['recv'] ?? 0), 'no recv on completion')
+    }
+  },
+
+  'dropped frames are counted': async (t, ctx) => {
+    const served = await ctx.serve()
+    for (let i = 0; i < 3; i++) {
+      const client = await served.connect()
+      client.finish('half')
+      await client.expectEnd('fin')
+    }
+    await served.reachClosed('end', 3)
+    t.equal(served.stats().dropped_frames, 3)
+  },
+
+  'are still there after close()': async (t, ctx) => {
+    const served = await ctx.serve()
+    const client = await served.connect()
+    await client.ask('a\n')
+    await served.server.close()
+    const stats = served.stats()
+    t.equal(stats.requests, 1)
+    t.equal(stats.active, 0)
+    t.equal(sum(stats.closed), 1)
+  },
+
+  'bytes that were not sent are not counted': async (t, ctx) => {
+    const size = 24 * 1024 * 1024
+    const served = await ctx.serve({ handleRequest: () => Buffer.alloc(size) })
+    const client = await served.connect({ reading: false })
+    client.send('a\n')
+    await served.reach((s) => s.bytes_out > 0, 'some bytes')
+    client.reset()
+    await served.reachActive(0)
+    t.ok(served.stats().bytes_out < size, `${served.stats().bytes_out} of ${size}`)
+  },
+}
