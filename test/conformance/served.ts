@@ -3,7 +3,6 @@
 import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
-import { lineLogger } from '../../lib/server/logger.js'
 import { Client, type ClientOptions } from './client.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 
@@ -13,14 +12,14 @@ export class Served {
   readonly server: Gaidaros
   /** Log lines so far, one string each. */
   readonly lines: string[] = []
-  addresses: Address[] = []
+  addresses: readonly Address[] = []
   private readonly clients: Client[] = []
 
   constructor(options: Options) {
     this.server = new Gaidaros({
       host: '127.0.0.1',
       port: 0,
-      logger: lineLogger('info', (line) => void this.lines.push(line)),
+      log: (line) => void this.lines.push(line),
       ...options,
     } as ConstructorParameters<typeof Gaidaros>[0])
   }

@@ -385,6 +385,7 @@ export const errors: Cases = {
     await good?.expectEnd()
     await served.logged(/fatal/)
     await served.reachActive(0)
+    await t.rejects(served.server.closed, { message: 'fatal' })
     t.equal(served.closed('handler_error'), 1)
   },
 }

@@ -139,10 +139,16 @@ export const shutdown: Cases = {
     await served.server.close()
   },
 
-  'serve() twice is refused': async (t, ctx) => {
+  'serve() again while it serves is the same server': async (t, ctx) => {
     const served = await ctx.serve()
-    await t.rejects(async () => await served.server.serve(), { code: 'ERR_GAIDAROS_STATE' })
+    t.same(await served.server.serve(), served.addresses)
     await (await served.connect()).ask('a\n')
+  },
+
+  'serve() after close() is refused': async (t, ctx) => {
+    const served = await ctx.serve()
+    await served.server.close()
+    await t.rejects(served.server.serve(), { code: 'ERR_GAIDAROS_STATE' })
   },
 
   'closed settles when the server has closed': async (t, ctx) => {
