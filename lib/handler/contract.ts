@@ -13,7 +13,10 @@ export type Bytes = Uint8Array | ArrayBuffer
 export type ReplyValue = Bytes | string | undefined
 /** A reply, or a reply and whether the connection is kept after it. */
 export type PlainReply<V = ReplyValue> = V | [reply: V, keepalive: boolean]
-export type Reply<V = ReplyValue> = PlainReply<V> | Promise<PlainReply<V> | AsyncIterable<V>> | AsyncIterable<V>
+export type Reply<V = ReplyValue> =
+  | PlainReply<V>
+  | Promise<PlainReply<V> | AsyncIterable<V>>
+  | AsyncIterable<V>
 
 /** One client connection, made when a handler first asks for it. */
 export interface Connection {

@@ -1,0 +1,216 @@
+// Takes the records of each turn from the engine, calls the handler, gives the answers back: the
+// EngineHost of a server whose handler runs in the loop itself (handler_type "").
+
+import type { Engine, EngineHost } from '../engine/engine.js'
+import { ANSWER, KIND, RECORD, RECORD_BIG, RECORD_WORDS, REPLY_WORDS } from '../engine/layout.js'
+import { ABNORMAL, type CloseReason, REASONS } from '../engine/reasons.js'
+import type { Log } from '../server/log.js'
+import { batchLoop } from './batchloop.js'
+import { readView, requestReader, responseEncoder, textEncoding } from './codec.js'
+import { Connections } from './connections.js'
+import { Failures } from './failures.js'
+import { Framing } from './framing.js'
+import { bytesLoop, decodedLoop, type Loop, type LoopParts } from './loops.js'
+import type { HandlerPlan } from './plan.js'
+import { Replies } from './replies.js'
+import type { RawBuffer } from './view.js'
+import { Wrapping } from './wrapping.js'
+
+export interface DispatcherOptions {
+  plan: HandlerPlan
+  log: Log
+  /** Called with each error of the handler when die_on_error is set. */
+  fatal?: ((error: unknown) => void) | undefined
+  /** Bytes; see Limits. */
+  outputHighWater: number
+  maxFrameSize: number
+  maxPipelined: number
+}
+
+const NOTHING: RawBuffer = Buffer.alloc(0) as RawBuffer
+
+export class Dispatcher implements EngineHost {
+  readonly failures: Failures
+  readonly #options: DispatcherOptions
+  readonly #plan: HandlerPlan
+  #engine: Engine | undefined
+  #connections: Connections | undefined
+  #replies: Replies | undefined
+  #framing: Framing | undefined
+  #loop: Loop = () => undefined
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    this.#plan = options.plan
+    this.failures = new Failures(options.log, options.fatal)
+  }
+
+  /** Gives the engine that was made with this host. Call it once, before the engine starts. */
+  attach(engine: Engine): void {
+    const plan = this.#plan
+    this.#engine = engine
+    this.#connections = new Connections(engine, this.#options.outputHighWater)
+    this.#replies = new Replies({
+      engine,
+      connections: this.#connections,
+      failures: this.failures,
+      encode: responseEncoder(plan.encodeResponse),
+      encoding: textEncoding(plan.decodeRequest, plan.encodeResponse),
+      wrapping: wrappingOf(plan),
+      keepalive: plan.keepalive,
+    })
+    this.#loop = this.#chooseLoop(this.#connections, this.#replies)
+  }
+
+  /** Takes over changed limits while running. */
+  setLimits(limits: { outputHighWater: number; maxFrameSize: number; maxPipelined: number }): void {
+    if (this.#connections) this.#connections.highWater = limits.outputHighWater
+    this.#framing?.setLimits(limits)
+  }
+
+  turn(count: number): void {
+    try {
+      this.#replies?.begin()
+      this.#loop(count)
+      this.#connections?.endTurn()
+    } catch (error) {
+      // The loops catch what a handler throws; this is a fault of the library. The engine must go on.
+      this.#options.log.limited('internal_error', 'error', 'internal error in a turn', {
+        error: String(error instanceof Error ? error.stack : error),
+      })
+    }
+  }
+
+  #chooseLoop(connections: Connections, replies: Replies): Loop {
+    const { handleRequest, handleBatch, framing, seesConnection } = this.#plan
+    const other = (index: number) => this.#other(index)
+    if (framing !== undefined) this.#framing = this.#makeFraming(connections, replies)
+    if (handleBatch !== undefined) return batchLoop({ replies, connections, handleBatch, other })
+    if (handleRequest === undefined) throw new TypeError('plan without a handler')
+    const parts: LoopParts = { replies, connections, handle: handleRequest, seesConnection, other }
+    const read = requestReader(this.#plan.decodeRequest)
+    return read === undefined ? bytesLoop(parts) : decodedLoop(parts, read)
+  }
+
+  #makeFraming(connections: Connections, replies: Replies): Framing {
+    const { framing, handleRequest, handleBatch, decodeRequest } = this.#plan
+    if (framing === undefined) throw new TypeError('plan without framing')
+    return new Framing({
+      framing,
+      connections,
+      replies,
+      handleRequest,
+      handleBatch,
+      read: requestReader(decodeRequest) ?? readView,
+      ...this.#options,
+    })
+  }
+
+  /** Records other than a request in the slab, and every record after a connection was stopped. */
+  #other(index: number): void {
+    const engine = this.#engine as Engine
+    const connections = this.#connections as Connections
+    const { records } = engine
+    const at = index * RECORD_WORDS
+    const kind = records[at] as number
+    const slot = records[at + RECORD.slot] as number
+    const generation = records[at + RECORD.generation] as number
+    engine.replies[index * REPLY_WORDS] = ANSWER.none
+    if (connections.anyStopped && connections.isStopped(slot, generation))
+      if ((kind & 0xff) === KIND.request || (kind & 0xff) === KIND.chunk) return
+    switch (kind & 0xff) {
+      case KIND.request:
+        this.#request(index, at, slot, generation)
+        break
+      case KIND.chunk:
+        this.#framing?.chunk(slot, generation, ...this.#bytesOf(at))
+        break
+      case KIND.ended:
+        this.#framing?.ended(slot, generation)
+        break
+      case KIND.opened:
+        this.#opened(slot, generation)
+        break
+      case KIND.drained:
+        connections.find(slot, generation)?.noteDrained()
+        break
+      case KIND.closed:
+        this.#closed(slot, generation, REASONS[records[at + RECORD.extra] ?? 0] ?? 'io_error')
+    }
+  }
+
+  #request(index: number, at: number, slot: number, generation: number): void {
+    const replies = this.#replies as Replies
+    const { handleRequest, decodeRequest, seesConnection } = this.#plan
+    if (handleRequest === undefined) return
+    try {
+      const request = (requestReader(decodeRequest) ?? readView)(...this.#bytesOf(at))
+      const connection = seesConnection ? this.#connections?.get(slot, generation) : undefined
+      // A handler that never looks at its connection is called without one.
+      replies.answer(index, handleRequest(request, connection as never))
+    } catch (error) {
+      replies.fail(index, error, 'handle_request')
+    }
+  }
+
+  /** The buffer that holds the bytes of a record, and where. */
+  #bytesOf(at: number): [buffer: RawBuffer, start: number, end: number] {
+    const { records, slab, bigs } = this.#engine as Engine
+    const offset = records[at + RECORD.offset] as number
+    const length = records[at + RECORD.length] as number
+    if (((records[at] as number) & RECORD_BIG) === 0)
+      return [slab as RawBuffer, offset, offset + length]
+    return [(bigs[offset] ?? NOTHING) as RawBuffer, 0, length]
+  }
+
+  #opened(slot: number, generation: number): void {
+    if (this.#plan.opened === undefined) return
+    const connection = (this.#connections as Connections).get(slot, generation)
+    this.#hook('opened', slot, generation, () => this.#plan.opened?.(connection))
+  }
+
+  #closed(slot: number, generation: number, reason: CloseReason): void {
+    const connections = this.#connections as Connections
+    const hook = this.#plan.closed
+    const connection = hook ? connections.get(slot, generation) : connections.find(slot, generation)
+    if (ABNORMAL.has(reason)) this.#logClosed(slot, generation, reason)
+    this.#framing?.closed(slot, generation)
+    connection?.noteClosed()
+    if (hook && connection) this.#hook('closed', slot, generation, () => hook(connection, reason))
+    connections.drop(slot, generation)
+  }
+
+  #logClosed(slot: number, generation: number, reason: CloseReason): void {
+    const info = this.#engine?.info(slot, generation)
+    this.#options.log.limited(reason, 'warn', `connection closed: ${reason}`, {
+      reason,
+      connection: `${slot}.${generation}`,
+      ...(info && {
+        remote: `${info.remote.address}:${info.remote.port}`,
+        requests: info.requests,
+      }),
+    })
+  }
+
+  /** Calls a hook; what it throws, or rejects with, is an error of the handler. */
+  #hook(name: string, slot: number, generation: number, call: () => unknown): void {
+    const failed = (error: unknown) => {
+      this.failures.report(error, name, slot, generation)
+      this.#engine?.close(slot, generation, 'handler_error')
+      this.#connections?.stop(slot, generation)
+    }
+    try {
+      const result = call()
+      if (result instanceof Promise) result.catch(failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+}
+
+function wrappingOf(plan: HandlerPlan): Wrapping {
+  const { framer, framing } = plan
+  if (framer.kind !== 'chunk') return new Wrapping(framer, true)
+  const split = framing?.splitRequest
+  return new Wrapping(typeof split === 'object' ? split : undefined, false)
+}

@@ -1,0 +1,40 @@
+// What the dispatcher is built from: the handler's functions, resolved and checked, and how their
+// bytes are framed. Made by lib/handler, read once when a dispatcher is constructed.
+
+import type { FramerSpec } from '../engine/engine.js'
+import type { CloseReason } from '../engine/reasons.js'
+import type { DeclaredFramer } from '../frame/framer.js'
+import type {
+  Connection,
+  DecodeRequest,
+  EncodeResponse,
+  EncodingName,
+  EndRequest,
+  HandleBatch,
+  HandleRequest,
+  SplitRequest,
+} from '../handler/contract.js'
+
+/** Framing that asks JS: at least one of the two is a function, or the two declare different framers. */
+export interface JsFraming {
+  endRequest: EndRequest | DeclaredFramer
+  /** undefined: the whole input is one request. */
+  splitRequest: SplitRequest | DeclaredFramer | undefined
+}
+
+export interface HandlerPlan {
+  /** Exactly one of the two is set. */
+  handleRequest?: HandleRequest
+  handleBatch?: HandleBatch
+  /** False when handle_request provably never looks at its second argument. */
+  seesConnection: boolean
+  /** What the engine cuts with; 'chunk' when `framing` is set. */
+  framer: FramerSpec
+  framing?: JsFraming
+  decodeRequest?: EncodingName | DecodeRequest
+  encodeResponse?: EncodingName | EncodeResponse
+  opened?: (connection: Connection) => unknown
+  closed?: (connection: Connection, reason: CloseReason) => unknown
+  /** What a plain reply does to the connection. */
+  keepalive: boolean
+}

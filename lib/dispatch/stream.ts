@@ -1,0 +1,85 @@
+// A reply in pieces: an async iterable is pulled as fast as the peer reads, no faster.
+
+import { REPLY_FLAG } from '../engine/layout.js'
+import type { ClientConnection } from './connection.js'
+import type { Replies } from './replies.js'
+
+/** Sends the pieces of one reply; never rejects. The iterator's return() is called when the peer leaves. */
+export async function pump(
+  replies: Replies,
+  slot: number,
+  generation: number,
+  sequence: number,
+  pieces: AsyncIterable<unknown>,
+  end: boolean,
+): Promise<void> {
+  const connection = replies.connections.get(slot, generation)
+  try {
+    const iterator = pieces[Symbol.asyncIterator]()
+    const gone = () => void release(replies, slot, generation, sequence, iterator)
+    if (connection.isClosed) {
+      gone()
+      return
+    }
+    const forget = connection.onClosed(gone)
+    if (!(await drain(replies, connection, sequence, iterator))) return
+    forget()
+    finish(replies, slot, generation, sequence, end)
+  } catch (error) {
+    replies.failLater(slot, generation, sequence, error, 'handle_request')
+  }
+}
+
+/** @returns false when the connection went away before the last piece */
+async function drain(
+  replies: Replies,
+  connection: ClientConnection,
+  sequence: number,
+  iterator: AsyncIterator<unknown>,
+): Promise<boolean> {
+  const { slot, generation } = connection
+  const { wrapping } = replies
+  // A suffix ends the reply, so it follows the last piece; with a prefix each piece is a frame.
+  const framed = wrapping.strips && !wrapping.suffixOnly
+  for (;;) {
+    const { done, value } = await iterator.next()
+    if (connection.isClosed) return false
+    if (done) return true
+    const bytes = replies.bytes(value)
+    if (bytes === undefined) continue
+    const data = framed ? wrapping.outside(bytes) : bytes
+    const flags = REPLY_FLAG.more | (framed ? wrapping.flag : 0)
+    const waiting = replies.engine.reply(slot, generation, sequence, data, flags)
+    if (waiting < 0) return false
+    if (!connection.noteWaiting(waiting)) await connection.drained()
+    if (connection.isClosed) return false
+  }
+}
+
+function finish(
+  replies: Replies,
+  slot: number,
+  generation: number,
+  sequence: number,
+  end: boolean,
+): void {
+  const { suffix } = replies.wrapping
+  const flags = end ? REPLY_FLAG.end : 0
+  const last = suffix.length === 0 ? undefined : suffix
+  replies.onAnswering?.(slot, generation)
+  replies.engine.reply(slot, generation, sequence, last, flags)
+}
+
+async function release(
+  replies: Replies,
+  slot: number,
+  generation: number,
+  sequence: number,
+  iterator: AsyncIterator<unknown>,
+): Promise<void> {
+  try {
+    await iterator.return?.()
+  } catch (error) {
+    replies.failures.report(error, 'handle_request', slot, generation, sequence)
+  }
+}

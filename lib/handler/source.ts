@@ -1,0 +1,18 @@
+// What a function's source text says about it. Conservative: where the text does not prove that the second
+// argument cannot be seen, it can.
+
+/** Parameter lists of nothing or one plain name. */
+const PARAMETERS =
+  /^(?:async\s+)?(?:[\w$]+\s*=>|(?:function\s*\*?\s*)?(?:\*\s*)?(?:[\w$]+\s*)?\(\s*(?:[\w$]+\s*)?,?\s*\))/
+
+/**
+ * False when the function provably never looks at a second argument.
+ * @example
+ * seesSecondArgument((request) => request) // false
+ * seesSecondArgument((...all) => all[0]) // true
+ */
+export function seesSecondArgument(fn: (...args: never[]) => unknown): boolean {
+  if (fn.length > 1) return true
+  const text = Function.prototype.toString.call(fn)
+  return !PARAMETERS.test(text) || /\b(?:arguments|eval)\b/.test(text) || text.includes('\\u')
+}

@@ -1,0 +1,27 @@
+// What the package exports.
+
+export type { Address, ConnectionInfo, EngineStats, Limits } from './engine/engine.js'
+export type { CloseReason } from './engine/reasons.js'
+export { type ErrorCode, GaidarosError } from './errors.js'
+export type {
+  Batch,
+  BatchRequest,
+  Bytes,
+  Connection,
+  DecodeRequest,
+  EncodeResponse,
+  EncodingName,
+  EndRequest,
+  FramerObject,
+  HandleBatch,
+  HandleRequest,
+  HandlerFunctions,
+  PlainReply,
+  Reply,
+  ReplyValue,
+  SplitRequest,
+} from './handler/contract.js'
+export type { HandlerClass, Settings } from './options/index.js'
+export { Gaidaros, type GaidarosOptions, type LogOptions } from './server/gaidaros.js'
+export type { LogFields, Logger, LogLevel } from './server/logger.js'
+export type { ServerStats } from './server/stats.js'

@@ -1,0 +1,111 @@
+// From host and ip_version to listening sockets: which addresses a name stands for, and one port for
+// all of them. When one cannot be bound nothing stays bound: the caller closes the engine.
+
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import type { Address, Engine, ListenSpec } from '../engine/engine.js'
+import { GaidarosError } from '../errors.js'
+
+export interface BindOptions {
+  host: string
+  port: number
+  ipVersion: number
+  backlog: number
+}
+
+/** Where to listen. `optional`: skipped when this machine does not have the address. */
+interface Target {
+  address: string
+  v6only: boolean
+  optional: boolean
+}
+
+/** Port 0 for two addresses: the first one's port may be taken on the second; so often another is tried. */
+const TRIES = 5
+
+/**
+ * Binds every address that the options ask for.
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN; what was bound before stays so until the engine is closed
+ */
+export async function bind(
+  makeEngine: () => Promise<Engine>,
+  options: BindOptions,
+): Promise<{ engine: Engine; addresses: Address[] }> {
+  const targets = await resolveTargets(options)
+  for (let tries = 1; ; tries++) {
+    const engine = await makeEngine()
+    try {
+      return { engine, addresses: await bindAll(engine, targets, options) }
+    } catch (error) {
+      await engine.close(0)
+      const again = options.port === 0 && targets.length > 1 && tries < TRIES && isTaken(error)
+      if (!again) throw error
+    }
+  }
+}
+
+async function bindAll(
+  engine: Engine,
+  targets: Target[],
+  options: BindOptions,
+): Promise<Address[]> {
+  const addresses: Address[] = []
+  for (const target of targets) {
+    const { address, v6only, optional } = target
+    const port = addresses[0]?.port ?? options.port
+    const spec: ListenSpec = { address, v6only, port, backlog: options.backlog }
+    try {
+      addresses.push(await engine.listen(spec))
+    } catch (error) {
+      if (!optional || !isAbsent(error)) throw error
+    }
+  }
+  if (addresses.length > 0) return addresses
+  throw new GaidarosError(
+    'ERR_GAIDAROS_LISTEN',
+    `host: ${options.host}: this machine has none of its addresses`,
+  )
+}
+
+const codeOf = (error: unknown): unknown => (error as { errnoCode?: unknown }).errnoCode
+const isTaken = (error: unknown): boolean => codeOf(error) === 'EADDRINUSE'
+/** No such family, or no such address on any interface. */
+const isAbsent = (error: unknown): boolean =>
+  ['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EPROTONOSUPPORT', 'ENETUNREACH'].includes(
+    String(codeOf(error)),
+  )
+
+async function resolveTargets({ host, ipVersion }: BindOptions): Promise<Target[]> {
+  if (host === 'localhost')
+    return wanted(ipVersion, [
+      { address: '127.0.0.1', v6only: true, optional: ipVersion === 0 },
+      { address: '::1', v6only: true, optional: ipVersion === 0 },
+    ])
+  if (isIP(host) !== 0)
+    return [{ address: host, v6only: host !== '::' || ipVersion === 6, optional: false }]
+  const found = await lookupAll(host, ipVersion)
+  return found.map((address) => ({ address, v6only: true, optional: false }))
+}
+
+const wanted = (version: number, targets: Target[]): Target[] =>
+  targets.filter(({ address }) => version === 0 || isIP(address) === version)
+
+async function lookupAll(host: string, ipVersion: number): Promise<string[]> {
+  try {
+    const found = await lookup(host, { all: true, family: ipVersion })
+    return [...new Set(found.map(({ address }) => address))]
+  } catch (error) {
+    const { code, errno, syscall } = error as NodeJS.ErrnoException
+    throw new GaidarosError(
+      'ERR_GAIDAROS_LISTEN',
+      `host: ${host} cannot be resolved (${code ?? 'unknown error'}); wanted an address, localhost or a name that DNS knows`,
+      {
+        address: host,
+        ...(errno !== undefined && { errno }),
+        ...(code !== undefined && { errnoCode: code }),
+        ...(syscall !== undefined && { syscall }),
+      },
+      error,
+    )
+  }
+}

@@ -1,0 +1,238 @@
+// The server: options in, a listening engine out, and an orderly end. One event loop in this process.
+
+import { deferred } from '../dispatch/deferred.js'
+import { Dispatcher } from '../dispatch/dispatcher.js'
+import type { HandlerPlan } from '../dispatch/plan.js'
+import type { Address, Engine, EngineStats, Limits } from '../engine/engine.js'
+import { createEngine } from '../engine/index.js'
+import { misuse } from '../errors.js'
+import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
+import { resolve } from '../options/index.js'
+import type { GaidarosOptions as Options, Settings } from '../options/settings.js'
+import { bind } from './binding.js'
+import { engineLimits, engineOptions } from './engineoptions.js'
+import { Log } from './log.js'
+import { type Logger, lineLogger, stderrLogger } from './logger.js'
+import { onceOnly } from './oneshot.js'
+import { emptyStats, type ServerStats } from './stats.js'
+
+/** Where log events go; by default lines on stderr. */
+export interface LogOptions {
+  logger?: Logger | undefined
+  /** Takes finished lines instead. */
+  log?: ((line: string) => void) | undefined
+}
+
+/** Every option in camelCase, handler functions as functions, and where the log goes. */
+export type GaidarosOptions = Options & LogOptions
+
+/** new: not yet serving; closed: for good. */
+type State = 'new' | 'starting' | 'serving' | 'closing' | 'closed'
+
+/**
+ * A socket server.
+ *
+ * @throws TypeError ERR_GAIDAROS_OPTION naming every wrong option, value and what was wanted
+ * @example
+ * await using server = new Gaidaros({ port: 0, handleRequest: (line) => line })
+ * const [address] = await server.serve()
+ */
+export class Gaidaros implements AsyncDisposable {
+  /** Settles when the server is closed; rejects with the handler's error under die_on_error. */
+  readonly closed: Promise<void>
+  readonly #settings: Settings
+  readonly #log: Log
+  #state: State = 'new'
+  #starting: Promise<readonly Address[]> | undefined
+  #closing: Promise<void> | undefined
+  #addresses: readonly Address[] = []
+  #engine: Engine | undefined
+  #dispatcher: Dispatcher | undefined
+  #lastStats: EngineStats | undefined
+  #limits: Limits
+  #fatal: { error: unknown } | undefined
+  readonly #end = deferred()
+
+  constructor(options: GaidarosOptions = {}) {
+    const { logger, log, ...given } = options
+    this.#settings = isResolved(given) ? given.settings : resolve({ options: given }).settings
+    this.#limits = engineLimits(this.#settings)
+    this.#log = new Log(logger ?? defaultLogger(this.#settings, log))
+    this.closed = this.#end.promise
+    // Whoever never looks at `closed` has the error in the log; it must not end the process.
+    this.closed.catch(() => undefined)
+  }
+
+  /** A server of settings that were resolved already, as the command does from all its sources. */
+  static fromSettings(settings: Settings, log: LogOptions = {}): Gaidaros {
+    const resolved: Resolved = { [RESOLVED]: true, settings }
+    return new Gaidaros({ ...resolved, ...log } as GaidarosOptions)
+  }
+
+  /** Where it listens; empty before serve() has resolved. */
+  get addresses(): readonly Address[] {
+    return this.#addresses
+  }
+
+  /** The engine's name and what it does, for example 'epoll edge, batched sends'; undefined before serve(). */
+  get engine(): { name: Engine['name']; description: string } | undefined {
+    return this.#engine && { name: this.#engine.name, description: this.#engine.description }
+  }
+
+  /**
+   * Listens. Resolves with the addresses once connections are accepted; again with the same while it serves.
+   * @throws GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_ENGINE; TypeError ERR_GAIDAROS_HANDLER,
+   * ERR_GAIDAROS_STATE once it is closed. After an error the server is closed.
+   */
+  serve(): Promise<readonly Address[]> {
+    return this.#serve((plan) => plan)
+  }
+
+  /** Listens, answers one request, closes. Resolves when it is closed. */
+  async handle(): Promise<void> {
+    if (this.#state !== 'new')
+      throw stateError('handle()', this.#state, 'a server that is not serving yet')
+    await this.#serve((plan) => onceOnly(plan, () => void this.close()))
+    await this.closed
+  }
+
+  /**
+   * Stops accepting, lets what is in flight finish for at most shutdown_grace, closes the rest. Resolves when
+   * every descriptor is closed; calling it again returns the same promise.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Counters since the start; also those of the last moment once it is closed. */
+  stats(): ServerStats {
+    const engine = this.#lastStats ?? this.#engine?.stats() ?? emptyStats()
+    return { ...engine, handler_errors: this.#dispatcher?.failures.count ?? 0 }
+  }
+
+  /** Swaps some limits while it serves; milliseconds and bytes, 0 is off. */
+  setLimits(limits: Partial<Limits>): void {
+    checkLimits(limits, this.#limits)
+    this.#limits = { ...this.#limits, ...limits }
+    this.#engine?.setLimits(this.#limits)
+    this.#dispatcher?.setLimits(this.#limits)
+  }
+
+  #serve(adapt: (plan: HandlerPlan) => HandlerPlan): Promise<readonly Address[]> {
+    if (this.#state === 'closing' || this.#state === 'closed')
+      return Promise.reject(stateError('serve()', this.#state, 'a new Gaidaros'))
+    this.#starting ??= this.#start(adapt)
+    return this.#starting
+  }
+
+  async #start(adapt: (plan: HandlerPlan) => HandlerPlan): Promise<readonly Address[]> {
+    this.#state = 'starting'
+    try {
+      const plan = adapt(await this.#resolveHandler())
+      const { engine, addresses } = await bind(() => this.#makeEngine(plan), this.#settings)
+      this.#engine = engine
+      if (this.#closing !== undefined)
+        throw stateError('serve()', 'closing', 'no close() meanwhile')
+      this.#addresses = addresses
+      engine.start()
+    } catch (error) {
+      await this.#engine?.close(0)
+      this.#state = 'closed'
+      this.#end.resolve()
+      throw error
+    }
+    this.#state = 'serving'
+    return this.#addresses
+  }
+
+  #resolveHandler(): Promise<HandlerPlan> {
+    const allowCode = this.#settings.allowCode || process.geteuid?.() !== 0
+    return resolveHandler(this.#settings as HandlerSettings, { allowCode })
+  }
+
+  async #makeEngine(plan: HandlerPlan): Promise<Engine> {
+    const dispatcher = new Dispatcher({
+      plan,
+      log: this.#log,
+      fatal: this.#settings.dieOnError ? (error) => this.#die(error) : undefined,
+      ...this.#limits,
+    })
+    const options = { ...engineOptions(this.#settings, plan), limits: this.#limits }
+    const engine = await createEngine(this.#settings.engine, options, dispatcher, (text) =>
+      this.#warnOnce(text),
+    )
+    dispatcher.attach(engine)
+    this.#dispatcher = dispatcher
+    return engine
+  }
+
+  readonly #warned = new Set<string>()
+
+  /** An engine is made again when a port is taken; its warning is not. */
+  #warnOnce(text: string): void {
+    if (this.#warned.has(text)) return
+    this.#warned.add(text)
+    this.#log.logger.warn(text)
+  }
+
+  #die(error: unknown): void {
+    if (this.#fatal !== undefined) return
+    this.#fatal = { error }
+    this.#log.logger.error('the server stops: die_on_error')
+    // Not from within the turn that failed.
+    setImmediate(() => void this.close())
+  }
+
+  async #close(): Promise<void> {
+    const started = this.#starting
+    if (this.#state === 'starting') await started?.catch(() => undefined)
+    if (this.#state === 'serving') {
+      this.#state = 'closing'
+      await this.#engine?.close(this.#fatal ? 0 : this.#settings.shutdownGrace)
+      this.#lastStats = this.#engine?.stats()
+    }
+    this.#state = 'closed'
+    if (this.#fatal) this.#end.reject(this.#fatal.error)
+    else this.#end.resolve()
+  }
+}
+
+const RESOLVED = Symbol('resolved settings')
+interface Resolved {
+  [RESOLVED]: true
+  settings: Settings
+}
+
+const isResolved = (options: object): options is Resolved => RESOLVED in options
+
+function defaultLogger(settings: Settings, log: ((line: string) => void) | undefined): Logger {
+  const level = settings.verbose ? 'debug' : settings.logLevel
+  return log === undefined ? stderrLogger(level) : lineLogger(level, log)
+}
+
+function stateError(call: string, state: State, wanted: string): TypeError {
+  return misuse(
+    'ERR_GAIDAROS_STATE',
+    `Gaidaros: ${call} while the server is ${state}; wanted ${wanted}`,
+  )
+}
+
+function checkLimits(given: object, known: Limits): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in known))
+      throw misuse(
+        'ERR_GAIDAROS_OPTION',
+        `setLimits: no limit ${name}; wanted one of ${Object.keys(known).join(', ')}`,
+      )
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw misuse(
+        'ERR_GAIDAROS_OPTION',
+        `setLimits: ${name} is ${String(value)}; wanted a whole number from 0 on`,
+      )
+  }
+}
