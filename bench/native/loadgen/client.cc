@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 namespace bench {
 
@@ -18,6 +19,7 @@ constexpr uint64_t kCloseNs = 1 * kSecond;
 constexpr uint64_t kSleepNs = kSecond / 100;
 // More would fall out of the cache between two uses; the kernel hands out a few dozen at a time.
 constexpr uint32_t kBuffers = 1024;
+double kGatherShare = getenv("GATHER") ? atof(getenv("GATHER")) : 0;
 constexpr uint64_t kSendBit = uint64_t{1} << 32;
 
 void pause_briefly() {
@@ -58,6 +60,7 @@ std::string Client::connect_all() {
     if (connection.fd < 0 || connect(connection.fd, address, sizeof options_.target) != 0)
       return "connection " + std::to_string(i) + " of " + std::to_string(options_.connections) + ": " + std::strerror(errno);
     int one = 1;
+    if (getenv("RENO")) setsockopt(connection.fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
     if (options_.nodelay) setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     descriptors.push_back(connection.fd);
   }
@@ -170,7 +173,7 @@ void Client::sent(uint32_t index, int result) {
 }
 
 void Client::wait_for_work(uint64_t deadline_ns) {
-  if (ring_queued(&ring_) > 0 || ring_has_deferred(&ring_)) return;
+  if (gather_ns_ == 0 && (ring_ready(&ring_) > 0 || ring_has_deferred(&ring_))) return;
   uint64_t start = now_ns(), now = start;
   if (options_.block) {
     ring_enter(&ring_, 1, kSleepNs);
@@ -178,22 +181,33 @@ void Client::wait_for_work(uint64_t deadline_ns) {
     now = now_ns();
   }
   for (uint32_t spins = 0; !options_.block && now < deadline_ns; spins++) {
-    if (ring_ready(&ring_) > 0 || ring_has_deferred(&ring_)) break;
+    if (now >= reaped_at_ns_ + gather_ns_ && (ring_ready(&ring_) > 0 || ring_has_deferred(&ring_))) break;
     pause_briefly();
-    if (spins % 64 == 63) now = now_ns();
+    if (gather_ns_ > 0 || spins % 64 == 63) now = now_ns();
   }
   result_->idle_ns += (options_.block ? now : now_ns()) - start;
 }
 
+void Client::enter() {
+  ring_enter(&ring_, 0, 0);
+  result_->enters++;
+}
+
+void Client::pace(uint64_t requests_before) {
+  double target = std::min(32.0 , std::floor(connections_.size() * kGatherShare) );
+  double answers = static_cast<double>(result_->requests - requests_before) / options_.depth;
+  if (answers == 0) return;
+  gather_wish_ns_ = std::clamp(gather_wish_ns_ + (target - answers) * 500.0, 0.0, 200000.0);
+  gather_ns_ = target < 2 ? 0 : gather_wish_ns_;
+}
+
 void Client::turn(uint64_t deadline_ns) {
-  if (ring_ready(&ring_) == 0) wait_for_work(deadline_ns);
-  if (ring_queued(&ring_) > 0 || ring_has_deferred(&ring_)) {
-    ring_enter(&ring_, 0, 0);
-    result_->enters++;
-  }
+  if (ring_queued(&ring_) > 0) enter();
+  wait_for_work(deadline_ns);
+  if (ring_has_deferred(&ring_)) enter();
   uint32_t ready = ring_ready(&ring_);
   if (ready == 0) return;
-  uint64_t reaped_at_ns = now_ns();
+  uint64_t reaped_at_ns = now_ns(), requests_before = result_->requests;
   for (uint32_t i = 0; i < ready; i++) {
     const io_uring_cqe& cqe = *ring_cqe(&ring_, i);
     auto index = static_cast<uint32_t>(cqe.user_data);
@@ -201,6 +215,8 @@ void Client::turn(uint64_t deadline_ns) {
     else received(index, cqe, reaped_at_ns);
   }
   ring_seen(&ring_, ready);
+  pace(requests_before);
+  reaped_at_ns_ = reaped_at_ns;
   for (uint32_t index : starved_) arm_receive(index);
   starved_.clear();
   flush_sends();

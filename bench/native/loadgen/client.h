@@ -51,6 +51,9 @@ class Client {
   void flush_sends();
   void wait_for_work(uint64_t deadline_ns);
   void turn(uint64_t deadline_ns);
+  void enter();
+  void pace(uint64_t requests_before);
+  double gather_wish_ns_ = 0; uint64_t gather_ns_ = 0, reaped_at_ns_ = 0;
   void received(uint32_t index, const io_uring_cqe& cqe, uint64_t reaped_at_ns);
   void taken(uint32_t index, const char* bytes, uint32_t length, uint64_t reaped_at_ns);
   void condemn(uint32_t index, const Verdict& verdict);

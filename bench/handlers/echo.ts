@@ -1,0 +1,2 @@
+// The measured handler: returns the Buffer it got.
+export const handleRequest = (request: Buffer) => request
