@@ -4,7 +4,12 @@
 const slowness = Number(process.env['GAIDAROS_TEST_SLOW'] ?? '1')
 
 /** The longest that one wait may take, milliseconds. */
-export const DEADLINE_MS = 8000 * slowness
+export const DEADLINE_MS = 15_000 * slowness
+
+/** A short time for a timer under test, as an option's value. */
+export function brief(ms: number): string {
+  return `${ms * slowness}ms`
+}
 
 /** Resolves after `ms`; only for polling a condition and for pacing a peer, never in place of a condition. */
 export function tick(ms = 2): Promise<void> {

@@ -19,6 +19,8 @@ export class Served {
     this.server = new Gaidaros({
       host: '127.0.0.1',
       port: 0,
+      // Cases that leave a handler unanswered are torn down soon.
+      shutdownGrace: '300ms',
       log: (line) => void this.lines.push(line),
       ...options,
     } as ConstructorParameters<typeof Gaidaros>[0])

@@ -2,7 +2,7 @@
 
 import t, { type Test } from 'tap'
 import { unavailable } from './available.js'
-import { Context } from './case.js'
+import { type Case, Context } from './case.js'
 import { SUBJECTS } from './cases/index.js'
 import { refuse, type Variant } from './variant.js'
 
@@ -13,17 +13,16 @@ function wanted(name: string): boolean {
   return only === undefined || name.includes(only)
 }
 
-async function runCase(
-  test: Test,
-  variant: Variant,
-  run: (t: Test, ctx: Context) => Promise<void>,
-) {
+async function runCase(test: Test, variant: Variant, run: Case): Promise<void> {
   const ctx = new Context(variant)
   try {
     await run(test, ctx)
-  } finally {
-    await ctx.teardown()
+  } catch (error) {
+    // What the teardown of a failed case finds is a consequence of the failure.
+    await ctx.teardown().catch(() => undefined)
+    throw error
   }
+  await ctx.teardown()
 }
 
 /**

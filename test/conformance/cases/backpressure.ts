@@ -2,7 +2,7 @@
 
 import type { Connection } from '../../../lib/handler/contract.js'
 import { type Cases, misbehave } from '../case.js'
-import { tick, until } from '../deadline.js'
+import { brief, tick, until } from '../deadline.js'
 
 /** More than loopback socket buffers hold in both directions together. */
 const BEYOND_BUFFERS = 24 * 1024 * 1024
@@ -231,7 +231,7 @@ export const backpressure: Cases = {
   'a client that never reads is closed by write_timeout': async (t, ctx) => {
     await misbehave(t, ctx, {
       options: {
-        writeTimeout: '200ms',
+        writeTimeout: brief(200),
         handleRequest: (r: Buffer) => (r.includes('big') ? Buffer.alloc(BEYOND_BUFFERS) : r),
       },
       act: async (served) => (await served.connect({ reading: false })).send('big\n'),
@@ -242,7 +242,7 @@ export const backpressure: Cases = {
   'output that moves is not closed by write_timeout': async (t, ctx) => {
     const size = BEYOND_BUFFERS
     const served = await ctx.serve({
-      writeTimeout: '400ms',
+      writeTimeout: brief(400),
       handleRequest: () => Buffer.alloc(size, 'm'),
     })
     const client = await served.connect({ reading: false })

@@ -2,7 +2,7 @@
 
 import type { Connection } from '../../../lib/handler/contract.js'
 import { type Cases, misbehave } from '../case.js'
-import { tick, until } from '../deadline.js'
+import { brief, tick, until } from '../deadline.js'
 
 async function* slowly(...list: string[]): AsyncGenerator<string> {
   for (const piece of list) {
@@ -101,13 +101,21 @@ export const halfclose: Cases = {
     await served.reachClosed('end')
   },
 
-  'a reset after FIN': async (_t, ctx) => {
-    const served = await ctx.serve({ handleRequest: () => new Promise(() => {}) })
+  'a reset after FIN: gone when the answer comes, at the latest': async (t, ctx) => {
+    let answer: (() => void) | undefined
+    const served = await ctx.serve({
+      handleRequest: (r: Buffer) =>
+        new Promise((resolve) => {
+          answer = () => resolve(r)
+        }),
+    })
     const client = await served.connect()
-    client.finish('never\n')
-    await served.reach((s) => s.requests === 1, 'the request')
+    client.finish('late\n')
+    await until(() => answer !== undefined, 'the request')
     client.reset()
+    answer?.()
     await served.reachActive(0)
+    t.equal(served.closed('handler_error'), 0)
   },
 
   'the server’s end comes as FIN and not as a reset': async (_t, ctx) => {
@@ -121,7 +129,7 @@ export const halfclose: Cases = {
 
   'a peer that stays after the server’s end is closed by linger': async (t, ctx) => {
     await misbehave(t, ctx, {
-      options: { handleRequest: endsOnBye, lingerIdleTimeout: '100ms' },
+      options: { handleRequest: endsOnBye, lingerIdleTimeout: brief(100) },
       act: async (served) => {
         const client = await served.connect()
         await client.ask('bye\n')
@@ -148,7 +156,7 @@ export const halfclose: Cases = {
     await misbehave(t, ctx, {
       options: {
         handleRequest: endsOnBye,
-        lingerTimeout: '300ms',
+        lingerTimeout: brief(300),
         lingerIdleTimeout: '10s',
       },
       act: async (served) => {

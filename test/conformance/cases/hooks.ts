@@ -3,7 +3,7 @@
 import type { CloseReason } from '../../../lib/engine/reasons.js'
 import type { Connection } from '../../../lib/handler/contract.js'
 import type { Case, Cases } from '../case.js'
-import { until } from '../deadline.js'
+import { brief, until } from '../deadline.js'
 
 /** A server that keeps its connection objects and what the closed hook was told. */
 function watched() {
@@ -123,7 +123,7 @@ export const hooks: Cases = {
     },
   ),
   'closed is told idle_timeout': toldOf('idle_timeout', async (client) => client.ask('a\n'), {
-    idleTimeout: '80ms',
+    idleTimeout: brief(80),
   }),
 
   'closed is told shutdown or done when the server closes': async (t, ctx) => {

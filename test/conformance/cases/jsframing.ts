@@ -1,6 +1,7 @@
 // Framing by functions: end_request and split_request are asked on the accumulated bytes.
 
 import { type Cases, misbehave } from '../case.js'
+import { brief } from '../deadline.js'
 
 const NEWLINE = 10
 
@@ -186,7 +187,7 @@ export const jsframing: Cases = {
 
   'frame_timeout holds for a frame that never ends': async (t, ctx) => {
     await misbehave(t, ctx, {
-      options: { ...framed, frameTimeout: '150ms' },
+      options: { ...framed, frameTimeout: brief(150) },
       act: async (served) => (await served.connect()).send('never'),
       reason: 'frame_timeout',
     })

@@ -3,6 +3,7 @@
 import net from 'node:net'
 import { type Case, type Cases, misbehave } from '../case.js'
 import { Client } from '../client.js'
+import { brief } from '../deadline.js'
 import type { Options } from '../served.js'
 
 const lines = (count: number): string => Array.from({ length: count }, (_, i) => `${i}\n`).join('')
@@ -51,7 +52,7 @@ export const options: Cases = {
   'send_batching off': works({ sendBatching: false }),
   'send_batching off with tcp_cork': works({ sendBatching: false, tcpCork: true }),
   busy_poll: works({ busyPoll: '50us' }),
-  'poll_timeout of 10 ms': works({ pollTimeout: '10ms' }),
+  'poll_timeout of 10 ms': works({ pollTimeout: brief(10) }),
   'poll_timeout of a minute': works({ pollTimeout: '60s' }),
   'recv_size of 512 bytes': works({ recvSize: 512 }),
   'recv_size of 1 MiB': works({ recvSize: '1m' }),
@@ -75,7 +76,7 @@ export const options: Cases = {
 
   'poll_timeout does not delay timers': async (t, ctx) => {
     await misbehave(t, ctx, {
-      options: { pollTimeout: '60s', firstByteTimeout: '100ms' },
+      options: { pollTimeout: '60s', firstByteTimeout: brief(300) },
       act: (served) => served.connect(),
       reason: 'first_byte_timeout',
     })

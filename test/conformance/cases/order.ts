@@ -14,7 +14,8 @@ function byName() {
     },
     arrived: (...names: string[]) =>
       until(() => names.every((name) => waiting.has(name)), `requests ${names}`),
-    settle: (name: string, reply: unknown = `${name}\n`) => waiting.get(name)?.(reply),
+    settle: (name: string, ...reply: unknown[]) =>
+      waiting.get(name)?.(reply.length > 0 ? reply[0] : `${name}\n`),
   }
 }
 

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs'
 import type { Connection } from '../../../lib/handler/contract.js'
 import type { Cases } from '../case.js'
 import { Client } from '../client.js'
-import { tick, until, within } from '../deadline.js'
+import { brief, tick, until, within } from '../deadline.js'
 
 /** Open sockets and rings of this process; other cases of this process make the number move. */
 function descriptors(): number {
@@ -32,7 +32,7 @@ export const shutdown: Cases = {
   },
 
   'close() ends a hundred idle connections at once': async (t, ctx) => {
-    const served = await ctx.serve()
+    const served = await ctx.serve({ shutdownGrace: '10s' })
     const clients = await served.connectMany(100)
     await served.reachActive(100)
     const began = performance.now()
@@ -45,6 +45,7 @@ export const shutdown: Cases = {
   'close() lets what is in flight finish': async (_t, ctx) => {
     let answer: (() => void) | undefined
     const served = await ctx.serve({
+      shutdownGrace: '10s',
       handleRequest: (r: Buffer) =>
         new Promise((resolve) => {
           answer = () => resolve(r)
@@ -54,7 +55,6 @@ export const shutdown: Cases = {
     client.send('a\n')
     await until(() => answer !== undefined, 'the request')
     const closing = served.server.close()
-    await until(() => true, '')
     answer?.()
     await client.expect('a\n')
     await client.expectEnd('fin')
@@ -65,6 +65,7 @@ export const shutdown: Cases = {
   'close() lets a stream finish': async (_t, ctx) => {
     let go: (() => void) | undefined
     const served = await ctx.serve({
+      shutdownGrace: '10s',
       handleRequest: async function* () {
         yield 'one '
         await new Promise<void>((resolve) => {
@@ -86,7 +87,7 @@ export const shutdown: Cases = {
 
   'what outlasts the grace is closed by shutdown': async (t, ctx) => {
     const served = await ctx.serve({
-      shutdownGrace: '150ms',
+      shutdownGrace: brief(150),
       handleRequest: () => new Promise(() => {}),
     })
     const client = await served.connect()
@@ -100,7 +101,7 @@ export const shutdown: Cases = {
 
   'a client that never reads does not outlast the grace': async (t, ctx) => {
     const served = await ctx.serve({
-      shutdownGrace: '150ms',
+      shutdownGrace: brief(150),
       handleRequest: () => Buffer.alloc(24 * 1024 * 1024),
     })
     const client = await served.connect({ reading: false })
@@ -111,7 +112,7 @@ export const shutdown: Cases = {
   },
 
   'a client with half a frame does not outlast the grace': async (t, ctx) => {
-    const served = await ctx.serve({ shutdownGrace: '150ms' })
+    const served = await ctx.serve({ shutdownGrace: brief(150) })
     const client = await served.connect()
     client.send('half')
     await served.reach((s) => s.bytes_in === 4, 'the bytes')
@@ -120,7 +121,7 @@ export const shutdown: Cases = {
   },
 
   'a client that lingers does not outlast the grace': async (t, ctx) => {
-    const served = await ctx.serve({ shutdownGrace: '150ms', keepalive: false })
+    const served = await ctx.serve({ shutdownGrace: brief(150), keepalive: false })
     const client = await served.connect()
     await client.ask('a\n')
     await client.expectEnd('fin')

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream'
 import type { Connection } from '../../../lib/handler/contract.js'
 import type { Cases } from '../case.js'
-import { tick, until } from '../deadline.js'
+import { brief, tick, until } from '../deadline.js'
 
 async function* pieces(...list: unknown[]): AsyncGenerator<unknown> {
   for (const piece of list) {
@@ -184,7 +184,7 @@ export const streaming: Cases = {
 
   'is ended when the server closes': async (_t, ctx) => {
     const source = endless(1024)
-    const served = await ctx.serve({ handleRequest: source.make, shutdownGrace: '100ms' })
+    const served = await ctx.serve({ handleRequest: source.make, shutdownGrace: brief(100) })
     const client = await served.connect()
     client.send('go\n')
     await client.take(10_000)

@@ -1,7 +1,7 @@
 // Timers and limits: each closes with its own reason, spares who keeps to it, and is off at 0.
 
 import { type Cases, type Context, misbehave } from '../case.js'
-import { tick, until } from '../deadline.js'
+import { brief, tick, until } from '../deadline.js'
 import type { Served } from '../served.js'
 
 /**
@@ -11,7 +11,7 @@ import type { Served } from '../served.js'
 async function isOffAtZero(ctx: Context, option: string, start: (s: Served) => Promise<unknown>) {
   const [off, on] = await Promise.all([
     ctx.serve({ [option]: 0 }),
-    ctx.serve({ [option]: '100ms' }),
+    ctx.serve({ [option]: brief(100) }),
   ])
   await start(off)
   for (let i = 1; i <= 2; i++) {
@@ -35,14 +35,14 @@ const askOnce = async (served: Served) => (await served.connect()).ask('a\n')
 export const timers: Cases = {
   'first_byte_timeout: a client that says nothing': async (t, ctx) => {
     await misbehave(t, ctx, {
-      options: { firstByteTimeout: '100ms' },
+      options: { firstByteTimeout: brief(250) },
       act: connect,
       reason: 'first_byte_timeout',
     })
   },
 
   'first_byte_timeout: not once a byte has come': async (t, ctx) => {
-    const served = await ctx.serve({ firstByteTimeout: '100ms' })
+    const served = await ctx.serve({ firstByteTimeout: brief(250) })
     const slow = await served.connect()
     slow.send('a')
     const silent = await served.connect()
@@ -57,7 +57,7 @@ export const timers: Cases = {
 
   'frame_timeout: a frame that never ends': async (t, ctx) => {
     await misbehave(t, ctx, {
-      options: { frameTimeout: '150ms' },
+      options: { frameTimeout: brief(150) },
       act: begin,
       reason: 'frame_timeout',
     })
@@ -65,7 +65,7 @@ export const timers: Cases = {
 
   'frame_timeout is absolute: bytes that dribble do not help': async (t, ctx) => {
     await misbehave(t, ctx, {
-      options: { frameTimeout: '200ms' },
+      options: { frameTimeout: brief(200) },
       act: async (served) => {
         const client = await served.connect()
         while (client.departure === undefined) {
@@ -79,7 +79,7 @@ export const timers: Cases = {
 
   'frame_timeout: a length prefix whose payload never comes': async (t, ctx) => {
     await misbehave(t, ctx, {
-      options: { frameTimeout: '150ms', endRequest: 'length:u32be' },
+      options: { frameTimeout: brief(150), endRequest: 'length:u32be' },
       act: async (served) => (await served.connect()).send('\0\0\0\x05ab'),
       reason: 'frame_timeout',
       ask: ['\0\0\0\x01a', '\0\0\0\x01a'],
@@ -87,7 +87,7 @@ export const timers: Cases = {
   },
 
   'frame_timeout: not between frames': async (t, ctx) => {
-    const served = await ctx.serve({ frameTimeout: '100ms' })
+    const served = await ctx.serve({ frameTimeout: brief(100) })
     const idle = await served.connect()
     await idle.ask('whole\n')
     for (let i = 0; i < 2; i++) {
@@ -99,7 +99,7 @@ export const timers: Cases = {
   },
 
   'frame_timeout begins anew with each frame': async (t, ctx) => {
-    const served = await ctx.serve({ frameTimeout: '300ms' })
+    const served = await ctx.serve({ frameTimeout: brief(300) })
     const client = await served.connect()
     const began = performance.now()
     while (performance.now() - began < 600) {
@@ -113,7 +113,7 @@ export const timers: Cases = {
   'frame_timeout 0 is off': (_t, ctx) => isOffAtZero(ctx, 'frameTimeout', begin),
 
   'idle_timeout: nothing after an answered request': async (t, ctx) => {
-    const served = await ctx.serve({ idleTimeout: '100ms' })
+    const served = await ctx.serve({ idleTimeout: brief(100) })
     const client = await served.connect()
     await client.ask('a\n')
     await client.expectEnd()
@@ -122,7 +122,7 @@ export const timers: Cases = {
   },
 
   'idle_timeout: activity puts it off': async (t, ctx) => {
-    const served = await ctx.serve({ idleTimeout: '300ms' })
+    const served = await ctx.serve({ idleTimeout: brief(300) })
     const [busy, idle] = await served.connectMany(2)
     await idle?.ask('a\n')
     while (idle?.departure === undefined) {
@@ -136,7 +136,7 @@ export const timers: Cases = {
   'idle_timeout: not while a handler is working': async (_t, ctx) => {
     let answer: (() => void) | undefined
     const served = await ctx.serve({
-      idleTimeout: '100ms',
+      idleTimeout: brief(100),
       handleRequest: (r: Buffer) =>
         r.includes('wait') ? new Promise((resolve) => (answer = () => resolve(r))) : r,
     })
@@ -152,7 +152,7 @@ export const timers: Cases = {
   },
 
   'idle_timeout is not logged as a fault': async (t, ctx) => {
-    const served = await ctx.serve({ idleTimeout: '80ms' })
+    const served = await ctx.serve({ idleTimeout: brief(80) })
     const client = await served.connect()
     await client.ask('a\n')
     await client.expectEnd()
@@ -174,14 +174,16 @@ export const timers: Cases = {
 
   'each timer counts by itself': async (t, ctx) => {
     const served = await ctx.serve({
-      firstByteTimeout: '100ms',
-      frameTimeout: '100ms',
-      idleTimeout: '100ms',
+      firstByteTimeout: brief(250),
+      frameTimeout: brief(100),
+      idleTimeout: brief(100),
     })
     await connect(served)
     await begin(served)
     await askOnce(served)
-    await served.reachActive(0)
+    for (const reason of ['first_byte_timeout', 'frame_timeout', 'idle_timeout'] as const) {
+      await served.reachClosed(reason)
+    }
     const { closed } = served.stats()
     t.equal(closed.first_byte_timeout, 1)
     t.equal(closed.frame_timeout, 1)
@@ -189,7 +191,7 @@ export const timers: Cases = {
   },
 
   'a hundred silent clients are closed, one that talks is not': async (t, ctx) => {
-    const served = await ctx.serve({ firstByteTimeout: '300ms' })
+    const served = await ctx.serve({ firstByteTimeout: brief(300) })
     const good = await served.connect()
     await good.ask('fine\n')
     const silent = await served.connectMany(100)
@@ -270,8 +272,17 @@ export const timers: Cases = {
 
   'a varint that never ends closes with frame_error': async (t, ctx) => {
     await misbehave(t, ctx, {
-      options: { endRequest: 'varint' },
+      options: { endRequest: 'varint', maxFrameSize: 0 },
       act: async (served) => (await served.connect()).send(Buffer.alloc(12, 0xff)),
+      reason: 'frame_error',
+      ask: ['\x01a', '\x01a'],
+    })
+  },
+
+  'a varint that is not in its shortest form closes with frame_error': async (t, ctx) => {
+    await misbehave(t, ctx, {
+      options: { endRequest: 'varint' },
+      act: async (served) => (await served.connect()).send(Uint8Array.of(0x81, 0)),
       reason: 'frame_error',
       ask: ['\x01a', '\x01a'],
     })
