@@ -3,16 +3,16 @@
 import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { defaultValue } from './defaults.js'
+import type { Effective } from './effective.js'
 import { isCode } from './expression.js'
 import type { Problem } from './problem.js'
-import type { Effective } from './resolve.js'
 import { type Assignment, type Origin, originText, valueProblem } from './source.js'
 import type { OptionName } from './table.js'
 import { unavailable } from './unavailable.js'
 import { writeValue } from './write.js'
 
 /** Checks the effective values. `root`: the process runs as root. Returns every problem. */
-export function checks(effective: Effective, root = isRoot()): Problem[] {
+export function checks(effective: Effective, root: boolean): Problem[] {
   const all = [...effective.values()]
   return [
     ...all.flatMap(notAvailable),
@@ -23,8 +23,6 @@ export function checks(effective: Effective, root = isRoot()): Problem[] {
     ...perNode(effective),
   ]
 }
-
-const isRoot = (): boolean => process.geteuid?.() === 0
 
 const current = (effective: Effective, name: OptionName): unknown => effective.get(name)?.value
 
@@ -48,7 +46,7 @@ const about = (assignment: Assignment, message: string): Problem =>
 function notAvailable(assignment: Assignment): Problem[] {
   const { option } = assignment
   if (!unavailable.has(option.name as OptionName) || isDefault(assignment)) return []
-  const standard = option.default === '' ? 'empty' : String(option.default)
+  const standard = writeValue(option, defaultValue(option)) || 'empty'
   return [about(assignment, `not available in this version; it must be ${standard}`)]
 }
 

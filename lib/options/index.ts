@@ -1,11 +1,16 @@
 // Options: the table and everything that is derived from it.
 
+export { SYSTEM_FILE } from '../config/chain.js'
+export { asksFor, type CommandLine, parseCommandLine } from './commandline.js'
 export { defaults } from './defaults.js'
 export { classify, isCode } from './expression.js'
 export type { Option, Section } from './option.js'
+export { printConfig } from './printconfig.js'
 export { OptionsError, type Problem, problemText } from './problem.js'
 export { type Resolved, resolve, type Sources } from './resolve.js'
+export { sampleConf } from './sample.js'
 export type { GaidarosOptions, HandlerClass, SettingName, Settings } from './settings.js'
 export { type Origin, originText } from './source.js'
 export { type OptionName, type Row, table } from './table.js'
 export { unavailable } from './unavailable.js'
+export { usage, usageMarkdown } from './usage.js'

@@ -1,19 +1,30 @@
 // Puts the sources together, weakest first, checks what only the whole can show, and reports every problem at once.
 
+import { type ChainResult, readChain, SYSTEM_FILE } from '../config/chain.js'
+import { type Identity, identity, ROOT } from '../config/identity.js'
 import { checks } from './checks.js'
+import type { CommandLine } from './commandline.js'
 import { fromConstructor } from './constructor.js'
-import { defaultValue } from './defaults.js'
+import { type Effective, strongest } from './effective.js'
+import { fromEnvironment } from './environment.js'
 import { camelCase } from './names.js'
-import type { Option } from './option.js'
 import { OptionsError } from './problem.js'
 import type { GaidarosOptions, SettingName, Settings } from './settings.js'
-import { type Assignment, type Collected, type Origin, originText } from './source.js'
-import { type OptionName, table } from './table.js'
+import { type Assignment, type Collected, collected, type Origin, originText } from './source.js'
+import type { OptionName } from './table.js'
 
 /** Where options come from. An absent source contributes nothing. */
 export interface Sources {
+  /** The system's configuration file, which may not exist. By default SYSTEM_FILE where there is a command line, else none. */
+  readonly systemFile?: string | false | undefined
+  /** Usually process.env. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined
+  /** What parseCommandLine() returned. */
+  readonly commandLine?: CommandLine | undefined
   /** The constructor's argument. */
   readonly options?: GaidarosOptions | undefined
+  /** Who runs the process, where it is not to be asked. */
+  readonly who?: Identity | undefined
 }
 
 /** The effective options. */
@@ -28,9 +39,6 @@ export interface Resolved {
   readonly files: readonly string[]
 }
 
-/** The strongest assignment of each option, by canonical name. */
-export type Effective = ReadonlyMap<OptionName, Assignment>
-
 /**
  * Resolves all options: built-in < files < environment < command line < constructor.
  * @returns frozen settings with the origin of each value.
@@ -39,25 +47,40 @@ export type Effective = ReadonlyMap<OptionName, Assignment>
  * resolve({ options: { port: 7000, idleTimeout: '5m' } }).settings.idleTimeout // 300000
  */
 export function resolve(sources: Sources): Resolved {
-  const parts: Collected[] = [fromConstructor(sources.options ?? {})]
+  const who = sources.who ?? identity()
+  const { systemFile = sources.commandLine && SYSTEM_FILE } = sources
+  const given: Collected[] = [
+    fromEnvironment(sources.environment ?? {}),
+    sources.commandLine ?? collected(),
+    fromConstructor(sources.options ?? {}),
+  ]
+  const files = readFiles(systemFile || undefined, given, who)
+  const parts = [files, ...given]
   const effective = strongest(parts.flatMap((part) => part.assignments))
-  const problems = [...parts.flatMap((part) => part.problems), ...checks(effective)]
+  const problems = [
+    ...parts.flatMap((part) => part.problems),
+    ...checks(effective, who.euid === ROOT),
+  ]
   if (problems.length > 0) throw new OptionsError(problems)
-  return { ...freeze(imply(effective)), notes: [], files: [] }
+  return { ...freeze(imply(effective)), notes: files.notes, files: files.files }
 }
 
-/** Defaults overlaid by assignments, in their order. */
-export function strongest(assignments: readonly Assignment[]): Map<OptionName, Assignment> {
-  const effective = new Map<OptionName, Assignment>()
-  for (const option of table as readonly Option[])
-    effective.set(option.name as OptionName, {
-      option,
-      value: defaultValue(option),
-      origin: { kind: 'default' },
-    })
-  for (const assignment of assignments)
-    effective.set(assignment.option.name as OptionName, assignment)
-  return effective
+/** The files, which the other sources choose. */
+function readFiles(
+  systemFile: string | undefined,
+  given: readonly Collected[],
+  who: Identity,
+): ChainResult {
+  const chosen = strongest(given.flatMap((part) => part.assignments))
+  const config = chosen.get('config')
+  const none = chosen.get('no_config')?.value === true
+  return readChain({
+    systemFile: none ? undefined : systemFile,
+    given: (config?.value ?? []) as readonly string[],
+    givenBy: originText(config?.origin ?? { kind: 'default' }),
+    follow: !none,
+    who,
+  })
 }
 
 /** No buffering at all includes none by Nagle. After the checks, which look at what was given. */

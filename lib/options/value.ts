@@ -112,7 +112,7 @@ const looksLikeFile = (text: string): boolean =>
 function path(text: string, place: Place): string {
   if (place.home !== undefined && (text === '~' || text.startsWith('~/')))
     return join(place.home, text.slice(1))
-  if (text === '' || text.startsWith('@') || isAbsolute(text) || place.directory === undefined)
+  if (text === '' || /^[@~]/.test(text) || isAbsolute(text) || place.directory === undefined)
     return text
   return resolve(place.directory, text)
 }
