@@ -20,7 +20,7 @@ export function count(value: number): string {
 
 /** Seconds as the larger units that fit. @example duration(3725) // '1 h 2 min 5 s' */
 export function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`
+  if (seconds < 60) return `${Number(seconds.toFixed(1))} s`
   const whole = Math.round(seconds)
   const parts = [
     [Math.floor(whole / 3600), 'h'],

@@ -18,6 +18,14 @@ export interface NativeProbe {
   available: boolean
   reason?: string
   completion?: { available: boolean; reason?: string }
+  /** Sends through a ring, under epoll. */
+  sendBatching?: { available: boolean; reason?: string }
+}
+
+/** What the native engine finds on this machine, for --probe; not available where there is no addon. */
+export async function nativeProbe(): Promise<NativeProbe> {
+  const { module, reason } = await loadNative()
+  return module?.probe() ?? { available: false, reason }
 }
 
 /** Where one warning for the operator goes. */

@@ -75,7 +75,8 @@ const isAbsent = (error: unknown): boolean =>
     String(codeOf(error)),
   )
 
-async function resolveTargets({ host, ipVersion }: BindOptions): Promise<Target[]> {
+/** The addresses that a host stands for. @throws GaidarosError ERR_GAIDAROS_LISTEN when its name cannot be resolved */
+export async function resolveTargets({ host, ipVersion }: Pick<BindOptions, 'host' | 'ipVersion'>): Promise<Target[]> {
   if (host === 'localhost')
     return wanted(ipVersion, [
       { address: '127.0.0.1', v6only: true, optional: ipVersion === 0 },

@@ -1,0 +1,28 @@
+// --check-config: resolves everything that serving would need (files, handler, addresses) without
+// serving. A server may be running on the same port meanwhile.
+
+import { isIP } from 'node:net'
+import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
+import type { Resolved } from '../options/index.js'
+import { resolveTargets } from '../server/binding.js'
+
+/**
+ * Checks what the options name.
+ * @returns lines that say what was found
+ * @throws what serving would throw: TypeError ERR_GAIDAROS_HANDLER, GaidarosError ERR_GAIDAROS_LISTEN
+ */
+export async function checkConfig({ settings, files, notes }: Resolved): Promise<string[]> {
+  const allowCode = settings.allowCode || process.geteuid?.() !== 0
+  await resolveHandler(settings as HandlerSettings, { allowCode })
+  const targets = await resolveTargets(settings)
+  const places = targets.map(({ address }) =>
+    isIP(address) === 6 ? `[${address}]:${settings.port}` : `${address}:${settings.port}`,
+  )
+  return [
+    ...notes.map((note) => `note: ${note}`),
+    `files: ${files.join(', ') || 'none'}`,
+    `handler: ${settings.handlerModule || 'built from the options'}`,
+    `addresses: ${places.join(', ')}`,
+    'the configuration is good',
+  ]
+}

@@ -1,0 +1,52 @@
+// What the command says when it cannot do what was asked, and the status it ends with: 2 for wrong
+// options, 1 for everything else that went wrong.
+
+import { GaidarosError } from '../errors.js'
+import { OptionsError } from '../options/index.js'
+import { portHolder } from './port-holder.js'
+
+/** Exit statuses of the command. */
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
+
+/**
+ * The status that an error ends the command with.
+ * @example
+ * exitStatus(new OptionsError([])) // 2
+ */
+export function exitStatus(error: unknown): number {
+  return error instanceof OptionsError ? EXIT.usage : EXIT.failed
+}
+
+/**
+ * Lines for stderr: each problem of the options, or the one thing that failed.
+ * @param verbose with where in the code it happened
+ */
+export function failureLines(error: unknown, verbose: boolean): string[] {
+  if (error instanceof OptionsError)
+    return [
+      ...error.message.split('\n').map((line) => `gaidaros: ${line}`),
+      'gaidaros: --help lists the options',
+    ]
+  const text = error instanceof GaidarosError ? machineText(error) : messageOf(error)
+  return [`gaidaros: ${text}`, ...(verbose ? traceOf(error) : [])]
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Where an error and those behind it happened. */
+function traceOf(error: unknown): string[] {
+  const lines: string[] = []
+  for (let each = error; each instanceof Error; each = each.cause) lines.push(each.stack ?? '')
+  return lines
+}
+
+/** What the machine refused; a port in use with the process that has it, where that can be known. */
+function machineText(error: GaidarosError): string {
+  const { errnoCode, address, port, message } = error
+  if (errnoCode !== 'EADDRINUSE' || address === undefined || port === undefined) return message
+  const holder = portHolder(address, port)
+  const by = holder ? `${holder.name} (pid ${holder.pid})` : 'another process'
+  return `port ${port} on ${address} is in use by ${by}; stop it, or choose another port with -p`
+}

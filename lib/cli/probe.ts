@@ -1,0 +1,49 @@
+// --probe: what this machine permits, and why something is not to be had.
+
+import { release } from 'node:os'
+import type { NativeProbe } from '../engine/index.js'
+import { nativeProbe } from '../engine/index.js'
+import { type Fact, MINIMUM, machineFacts, reaches } from './machine.js'
+import { versionLine } from './version.js'
+
+function feature(name: string, reason: string | undefined): Fact {
+  return reason === undefined ? { name, value: 'yes' } : { name, value: 'no', lack: reason }
+}
+
+/** What the kernel's age explains is said beside the reason that the kernel gave. */
+function aged(reason: string | undefined, minimum: string): string | undefined {
+  if (reason === undefined || reaches(release(), minimum)) return reason
+  return `${reason}; needs Linux ${minimum} or later`
+}
+
+function nativeFacts(probe: NativeProbe): Fact[] {
+  if (!probe.available) {
+    const reason = `no addon: ${probe.reason ?? 'unknown reason'}`
+    return ['native engine', '-T edge', '-T level', 'batched sends', '-T completion'].map((name) =>
+      feature(name, reason),
+    )
+  }
+  const why = (part: { available: boolean; reason?: string } | undefined) =>
+    part?.available === false ? (part.reason ?? 'unknown reason') : undefined
+  return [
+    feature('native engine', undefined),
+    feature('-T edge', undefined),
+    feature('-T level', undefined),
+    feature('batched sends', aged(why(probe.sendBatching), MINIMUM.batchedSends)),
+    feature('-T completion', aged(why(probe.completion), MINIMUM.completion)),
+  ]
+}
+
+/**
+ * The lines of --probe: one a fact, with the reason where something is lacking.
+ * @example
+ * (await probeLines()).at(-1) // '-T completion  no: io_uring_setup: EPERM'
+ */
+export async function probeLines(): Promise<string[]> {
+  const portable = feature('portable engine', undefined)
+  const facts = [...machineFacts(), ...nativeFacts(await nativeProbe()), portable]
+  const width = Math.max(...facts.map(({ name }) => name.length)) + 2
+  const line = ({ name, value, lack }: Fact) =>
+    `${name.padEnd(width)}${value}${lack === undefined ? '' : `: ${lack}`}`
+  return [versionLine(), ...facts.map(line)]
+}

@@ -1,0 +1,134 @@
+// The foreground server: one process, from its first line to its exit status. It ends on TERM or INT,
+// on an error of the handler under die_on_error, or on one that nothing caught.
+
+import type { Resolved, Settings } from '../options/index.js'
+import { Gaidaros } from '../server/gaidaros.js'
+import { banner } from './banner.js'
+import { EXIT } from './failure.js'
+import { duration } from './numbers.js'
+import { listenToSignals, type SignalTargets } from './signals.js'
+import { summary, watchTraffic } from './statistics.js'
+import { complain, say } from './terminal.js'
+
+/** What the handler's module left running (timers, sockets of its own) is given this long. */
+const LEAVE_MS = 1000
+
+/**
+ * Serves until told to stop.
+ * @returns the exit status
+ * @throws what Gaidaros.serve() throws when it cannot start
+ */
+export async function serve({ settings, notes }: Resolved): Promise<number> {
+  if (settings.verbose) complain(...notes.map((note) => `gaidaros: ${note}`))
+  warnAboutRoot(settings)
+  const status = await new Foreground(settings).run()
+  setTimeout(() => process.exit(status), LEAVE_MS).unref()
+  return status
+}
+
+function warnAboutRoot({ user, allowRoot }: Settings): void {
+  if (process.geteuid?.() !== 0 || user !== '' || allowRoot) return
+  complain('gaidaros: warning: serving as root; --allow-root says that this is wanted')
+}
+
+class Foreground implements SignalTargets {
+  readonly #settings: Settings
+  readonly #server: Gaidaros
+  #status: number = EXIT.ok
+  #stopping = false
+  #readyAt: number | undefined
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+    this.#server = Gaidaros.fromSettings(settings)
+  }
+
+  async run(): Promise<number> {
+    const release = [listenToSignals(this), this.#listenToErrors()]
+    try {
+      if (await this.#start()) await this.#untilClosed()
+    } finally {
+      for (const each of release) each()
+    }
+    return this.#status
+  }
+
+  /** False when it was stopped before it was ready. */
+  async #start(): Promise<boolean> {
+    try {
+      await this.#server.serve()
+    } catch (error) {
+      if (this.#stopping) return false
+      throw error
+    }
+    this.#readyAt = performance.now()
+    const { engine, addresses } = this.#server
+    if (engine) say(...banner({ engine, addresses, takesLines: takesLines(this.#settings) }))
+    return true
+  }
+
+  async #untilClosed(): Promise<void> {
+    const quiet = this.#settings.verbose
+      ? watchTraffic(() => this.#server.stats(), say)
+      : () => undefined
+    try {
+      await this.#server.closed
+    } catch {
+      this.#status = EXIT.failed // die_on_error: the server has logged it
+    }
+    quiet()
+    this.#sumUp()
+  }
+
+  #sumUp(): void {
+    if (!this.#settings.verbose || this.#readyAt === undefined) return
+    say(...summary(this.#server.stats(), (performance.now() - this.#readyAt) / 1000))
+  }
+
+  #close(): void {
+    this.#stopping = true
+    void this.#server.close()
+  }
+
+  stop(signal: NodeJS.Signals): void {
+    const { active } = this.#server.stats()
+    const grace = duration(this.#settings.shutdownGrace / 1000)
+    say(`${signal}: stopping; ${active} open, at most ${grace} for what is in flight`)
+    this.#close()
+  }
+
+  stopAtOnce(signal: NodeJS.Signals): void {
+    say(`${signal} again: stopped at once`)
+    this.#sumUp()
+    process.exit(this.#status)
+  }
+
+  ignored(signal: NodeJS.Signals): void {
+    complain(`gaidaros: ${signal}: not available in this version; ignored`)
+  }
+
+  /** What the handler's code threw where no request was concerned: its state is unknown, so it ends. */
+  #listenToErrors(): () => void {
+    const fail = (error: unknown, kind: string): void => {
+      complain(`gaidaros: ${kind}, the server stops: ${traceOf(error)}`)
+      if (this.#status === EXIT.failed) process.exit(this.#status)
+      this.#status = EXIT.failed
+      this.#close()
+    }
+    const uncaught = (error: Error): void => fail(error, 'uncaught exception')
+    const unhandled = (reason: unknown): void => fail(reason, 'unhandled rejection')
+    process.on('uncaughtException', uncaught).on('unhandledRejection', unhandled)
+    return () => process.off('uncaughtException', uncaught).off('unhandledRejection', unhandled)
+  }
+}
+
+function traceOf(error: unknown): string {
+  return error instanceof Error ? String(error.stack ?? error) : String(error)
+}
+
+/** A module or a function may frame otherwise; then only the connection is suggested. */
+function takesLines({ handlerModule, endRequest, splitRequest }: Settings): boolean {
+  const framing = splitRequest || endRequest
+  if (framing) return typeof framing === 'string' && /^line\b/.test(framing)
+  return handlerModule === ''
+}

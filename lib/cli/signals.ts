@@ -1,0 +1,37 @@
+// Signals of one foreground process. The listeners only queue: what they ask for is done by the
+// server in its own turn.
+
+/** What signals ask for. */
+export interface SignalTargets {
+  /** The first TERM or INT. */
+  stop(signal: NodeJS.Signals): void
+  /** Any further one. */
+  stopAtOnce(signal: NodeJS.Signals): void
+  /** A signal whose meaning this version does not have. */
+  ignored(signal: NodeJS.Signals): void
+}
+
+/** Reload, reopen logs, upgrade: they must not end the process, which is what they do unheard. */
+const UNSUPPORTED: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2']
+const STOPPING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT']
+
+/**
+ * Listens to the signals until the returned function is called.
+ * @example
+ * const release = listenToSignals({ stop: () => server.close(), stopAtOnce: () => process.exit(0), ignored() {} })
+ */
+export function listenToSignals(targets: SignalTargets): () => void {
+  let stopping = false
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) targets.stopAtOnce(signal)
+    else targets.stop(signal)
+    stopping = true
+  }
+  const ignore = (signal: NodeJS.Signals): void => targets.ignored(signal)
+  for (const signal of STOPPING) process.on(signal, stop)
+  for (const signal of UNSUPPORTED) process.on(signal, ignore)
+  return () => {
+    for (const signal of STOPPING) process.off(signal, stop)
+    for (const signal of UNSUPPORTED) process.off(signal, ignore)
+  }
+}
