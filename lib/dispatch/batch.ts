@@ -30,24 +30,40 @@ const UNANSWERED = ANSWER.failed
 export class RequestBatch implements Batch {
   length = 0
   readonly replies: Replies
-  source: BatchSource
+  /** The source of the present use, field by field: they are looked at for every request. */
+  records: Uint32Array
+  answers: Uint32Array
+  slab: RawBuffer
+  bigs: readonly Buffer[]
   /** False once handle_batch has settled. */
   live = false
   /** Answers go through engine.reply(). */
   detached = false
+  /** A request that is its own reply needs nothing but a word in `answers`. */
+  copiesNatively = false
+  /** How many requests were answered, or closed. */
+  answered = 0
   readonly #pool: LazyRequest[] = []
 
   constructor(replies: Replies, source: BatchSource) {
     this.replies = replies
-    this.source = source
+    this.records = source.records
+    this.answers = source.answers
+    this.slab = source.slab
+    this.bigs = source.bigs
   }
 
   /** Begins a use of this batch without requests. */
   open(source: BatchSource, detached: boolean): void {
-    this.source = source
+    this.records = source.records
+    this.answers = source.answers
+    this.slab = source.slab
+    this.bigs = source.bigs
     this.detached = detached
+    this.copiesNatively = !detached && !this.replies.endsPlain
     this.live = true
     this.length = 0
+    this.answered = 0
   }
 
   /** Adds record `index` of the source. */
@@ -56,7 +72,7 @@ export class RequestBatch implements Batch {
     if (request === undefined) this.#pool.push(new LazyRequest(this, index))
     else request.index = index
     this.length++
-    this.source.answers[index * REPLY_WORDS] = UNANSWERED
+    this.answers[index * REPLY_WORDS] = UNANSWERED
   }
 
   at(index: number): LazyRequest {
@@ -83,37 +99,26 @@ export class RequestBatch implements Batch {
 
   /** The requests that were not answered. */
   unanswered(): LazyRequest[] {
-    const found: LazyRequest[] = []
-    const { answers } = this.source
-    for (let nth = 0; nth < this.length; nth++) {
-      const request = this.#pool[nth] as LazyRequest
-      if (answers[request.index * REPLY_WORDS] === UNANSWERED) found.push(request)
-    }
-    return found
+    if (this.answered === this.length) return []
+    return this.#pool.slice(0, this.length).filter((request) => !request.isAnswered)
   }
 
   /** Keeps what the records say beyond their turn. */
   detach(): void {
-    const { records, answers, slab, bigs } = this.source
     const highest = (this.#pool[this.length - 1]?.index ?? -1) + 1
-    const kept = answers.slice(0, highest * REPLY_WORDS)
-    for (const request of this.unanswered()) answers[request.index * REPLY_WORDS] = ANSWER.later
-    this.source = {
-      records: records.slice(0, highest * RECORD_WORDS),
-      answers: kept,
-      slab,
-      bigs: [...bigs],
-    }
+    const kept = this.answers.slice(0, highest * REPLY_WORDS)
+    for (const request of this.unanswered())
+      this.answers[request.index * REPLY_WORDS] = ANSWER.later
+    this.answers = kept
+    this.records = this.records.slice(0, highest * RECORD_WORDS)
+    this.bigs = [...this.bigs]
     this.detached = true
+    this.copiesNatively = false
   }
 
   /** @throws TypeError ERR_GAIDAROS_STATE when handle_batch has settled */
   check(): void {
-    if (!this.live)
-      throw misuse(
-        'ERR_GAIDAROS_STATE',
-        'batch: used after handle_batch had returned or its promise had settled',
-      )
+    if (!this.live) throw usedTooLate()
   }
 }
 
@@ -152,37 +157,39 @@ export class LazyRequest implements BatchRequest {
   reply(reply: Bytes | string | BatchRequest): void {
     const batch = this.#batch
     batch.check()
-    if (this.isAnswered) throw answeredTwice(this)
-    const { replies, source } = batch
-    if (reply === this && !batch.detached && !replies.endsPlain)
-      source.answers[this.index * REPLY_WORDS] = ANSWER.same
+    const at = this.index * REPLY_WORDS
+    if (batch.answers[at] !== UNANSWERED) throw answeredTwice(this)
+    if (reply === this && batch.copiesNatively) batch.answers[at] = ANSWER.same
     else this.#answer(reply instanceof LazyRequest ? reply.bytes() : reply)
+    batch.answered++
   }
 
   close(): void {
     const batch = this.#batch
     batch.check()
-    const { replies, source, detached } = batch
+    const { replies, answers, detached } = batch
     const { slot, generation, sequence } = this.address()
     replies.connections.stop(slot, generation)
     const at = this.index * REPLY_WORDS
-    const kind = this.isAnswered ? (source.answers[at] as number) : ANSWER.none
+    const wasAnswered = this.isAnswered
+    const kind = wasAnswered ? (answers[at] as number) : ANSWER.none
+    if (!wasAnswered) batch.answered++
     // A reply that is on its way already cannot be marked any more: the connection is ended behind it.
-    if (this.isAnswered && (detached || (kind & 0xff) === ANSWER.later))
+    if (wasAnswered && (detached || (kind & 0xff) === ANSWER.later))
       replies.engine.end(slot, generation)
     else if (detached) {
-      source.answers[at] = ANSWER.none
+      answers[at] = ANSWER.none
       replies.send(slot, generation, sequence, undefined, true)
-    } else source.answers[at] = kind | REPLY_END
+    } else answers[at] = kind | REPLY_END
   }
 
   get isAnswered(): boolean {
-    return this.#batch.source.answers[this.index * REPLY_WORDS] !== UNANSWERED
+    return this.#batch.answers[this.index * REPLY_WORDS] !== UNANSWERED
   }
 
   /** Which request of which connection this is. */
   address(): { slot: number; generation: number; sequence: number } {
-    const { records } = this.#batch.source
+    const { records } = this.#batch
     const at = this.index * RECORD_WORDS
     return {
       slot: records[at + RECORD.slot] as number,
@@ -192,24 +199,24 @@ export class LazyRequest implements BatchRequest {
   }
 
   #answer(value: unknown): void {
-    const { replies, source, detached } = this.#batch
+    const { replies, answers, detached } = this.#batch
     if (!detached) {
       replies.place(this.index, checked(value), replies.endsPlain)
       return
     }
     const bytes = replies.bytes(checked(value))
-    source.answers[this.index * REPLY_WORDS] = ANSWER.later
+    answers[this.index * REPLY_WORDS] = ANSWER.later
     const { slot, generation, sequence } = this.address()
     replies.send(slot, generation, sequence, bytes, replies.endsPlain)
   }
 
   #word(word: number): number {
     this.#batch.check()
-    return this.#batch.source.records[this.index * RECORD_WORDS + word] as number
+    return this.#batch.records[this.index * RECORD_WORDS + word] as number
   }
 
   #place(): [buffer: RawBuffer, start: number] {
-    const { slab, bigs } = this.#batch.source
+    const { slab, bigs } = this.#batch
     const offset = this.#word(RECORD.offset)
     if ((this.#word(RECORD.kind) & RECORD_BIG) === 0) return [slab, offset]
     return [bigs[offset] as RawBuffer, 0]
@@ -230,5 +237,12 @@ function answeredTwice(request: LazyRequest): Error {
   return misuse(
     'ERR_GAIDAROS_STATE',
     `request.reply(): request ${sequence} of connection ${slot}.${generation} was answered before`,
+  )
+}
+
+function usedTooLate(): Error {
+  return misuse(
+    'ERR_GAIDAROS_STATE',
+    'batch: used after handle_batch had returned or its promise had settled',
   )
 }

@@ -6,7 +6,7 @@ import type { HandleRequest } from '../handler/contract.js'
 import type { ReadRequest } from './codec.js'
 import type { Connections } from './connections.js'
 import type { Replies } from './replies.js'
-import { type RawBuffer, View } from './view.js'
+import { View } from './view.js'
 
 /** What a loop needs; all of it stays the same for the dispatcher's life. */
 export interface LoopParts {
@@ -23,13 +23,13 @@ export type Loop = (count: number) => void
 /** Requests as Buffers on the slab. A handler that returns what it got costs one view. */
 export function bytesLoop(parts: LoopParts): Loop {
   const { replies, connections, seesConnection, other } = parts
-  const { engine, endsPlain } = replies
+  const { engine } = replies
+  const copiesNatively = !replies.endsPlain && replies.encode === undefined
   const handle = parts.handle as (request: Buffer, connection?: unknown) => unknown
   return (count) => {
-    const { records, slab } = engine
+    const { records } = engine
     const answers = engine.replies
-    const memory = slab.buffer
-    const shift = slab.byteOffset
+    const { memory, shift } = replies
     for (let index = 0; index < count; index++) {
       const at = index * RECORD_WORDS
       if (records[at] !== KIND.request || connections.anyStopped) {
@@ -45,8 +45,7 @@ export function bytesLoop(parts: LoopParts): Loop {
         const reply = seesConnection
           ? handle(request, connectionOf(connections, records, at))
           : handle(request)
-        if (reply === request && !endsPlain && replies.encode === undefined)
-          answers[index * REPLY_WORDS] = ANSWER.same
+        if (reply === request && copiesNatively) answers[index * REPLY_WORDS] = ANSWER.same
         else replies.answer(index, reply)
       } catch (error) {
         replies.fail(index, error, 'handle_request')
@@ -62,7 +61,7 @@ export function decodedLoop(parts: LoopParts, read: ReadRequest): Loop {
   const handle = parts.handle as (request: unknown, connection?: unknown) => unknown
   return (count) => {
     const { records } = engine
-    const slab = engine.slab as RawBuffer
+    const { slab } = replies
     for (let index = 0; index < count; index++) {
       const at = index * RECORD_WORDS
       if (records[at] !== KIND.request || connections.anyStopped) {

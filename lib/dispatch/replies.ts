@@ -44,9 +44,10 @@ export class Replies {
   #out: RawBuffer
   #room = 0
   #used = 0
-  #memory: ArrayBufferLike
-  #shift = 0
-  #slabLength = 0
+  /** The slab of this turn, the memory that it lies in, and where it begins there. */
+  slab: RawBuffer
+  memory: ArrayBufferLike
+  shift = 0
 
   constructor(options: RepliesOptions) {
     this.engine = options.engine
@@ -59,7 +60,9 @@ export class Replies {
     this.#records = this.engine.records
     this.#answers = this.engine.replies
     this.#out = this.engine.out as RawBuffer
-    this.#memory = this.engine.slab.buffer
+    this.slab = this.engine.slab as RawBuffer
+    this.memory = this.slab.buffer
+    this.shift = this.slab.byteOffset
   }
 
   /** The buffers of a new turn. */
@@ -67,12 +70,16 @@ export class Replies {
     const { records, replies, out, slab } = this.engine
     this.#records = records
     this.#answers = replies
-    this.#out = out as RawBuffer
-    this.#room = out.length
     this.#used = 0
-    this.#memory = slab.buffer
-    this.#shift = slab.byteOffset
-    this.#slabLength = slab.length
+    // The getters of typed arrays cost as much as a request: they are asked when the buffer has changed.
+    if (out !== this.#out || this.#room === 0) {
+      this.#out = out as RawBuffer
+      this.#room = out.length
+    }
+    if (slab === this.slab) return
+    this.slab = slab as RawBuffer
+    this.memory = slab.buffer
+    this.shift = slab.byteOffset
   }
 
   /** Answers record `index` of this turn with what handle_request returned. Throws what is wrong with it. */
@@ -183,15 +190,15 @@ export class Replies {
 
   #placeBytes(index: number, bytes: Uint8Array, end: boolean): void {
     if (this.wrapping.strips) this.#placeCopy(index, this.wrapping.wrap(bytes), end)
-    else if (bytes.buffer === this.#memory && this.#isInSlab(bytes))
-      this.#put(index, ANSWER.slab, bytes.byteOffset - this.#shift, bytes.length, end)
+    else if (bytes.buffer === this.memory && this.#isInSlab(bytes))
+      this.#put(index, ANSWER.slab, bytes.byteOffset - this.shift, bytes.length, end)
     else this.#placeCopy(index, bytes, end)
   }
 
   /** The slab may be a part of its memory; what lies beside it is copied. */
   #isInSlab(bytes: Uint8Array): boolean {
-    const offset = bytes.byteOffset - this.#shift
-    return offset >= 0 && offset + bytes.length <= this.#slabLength
+    const offset = bytes.byteOffset - this.shift
+    return offset >= 0 && offset + bytes.length <= this.slab.length
   }
 
   /** Copies bytes that are framed already to the scratch buffer, or hands them over if it is full. */
