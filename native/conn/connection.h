@@ -31,6 +31,7 @@ enum PauseFlag : uint8_t {
   kPauseOutput = 1,    // output is above the high-water mark
   kPausePipeline = 2,  // max_pipelined requests are in flight
   kPauseUser = 4,      // connection.pause()
+  kPauseEnding = 8,    // the server is ending the connection
 };
 
 // A reply that came before its turn, or the pieces of one.
@@ -51,8 +52,6 @@ struct Backlog {
 };
 
 struct Connection {
-  static constexpr uint32_t kNone = UINT32_MAX;
-
   int fd = -1;
   uint32_t slot = 0;
   uint32_t generation = 0;
@@ -66,15 +65,15 @@ struct Connection {
   bool in_dirty : 1 = false;     // on the loop's list of connections with output of this turn
   bool partial : 1 = false;      // framer chunk: JS holds an unfinished frame
   bool sending : 1 = false;      // the poller has a send under way that outlives the turn
-  bool answered_first : 1 = false;
+  bool ended_told : 1 = false;   // framer chunk: the ended record was delivered
   bool reset : 1 = false;        // close with RST
-  bool ended_told : 1 = false;   // the ended record was given
-  bool fin_pending : 1 = false;  // end of stream waits for input to be cut and answered
+  bool in_waiting : 1 = false;   // on the loop's list of connections to come back to
+  bool mourned : 1 = false;      // its closed record was not delivered yet
+  bool finished : 1 = false;     // end of input was taken care of
 
   // Poller's own.
   uint8_t poll_flags = 0;
   uint16_t poll_ops = 0;  // operations in the kernel that name this connection
-  uint32_t ready_next = kNone;
 
   FrameState frame;
   uint32_t next_sequence = 0;   // of the next request
@@ -84,6 +83,7 @@ struct Connection {
   uint32_t flight_since = 0;    // when the oldest request in flight was handed over
   uint32_t linger_since = 0;
   uint32_t linger_bytes = 0;
+  uint32_t expected = 0;  // whole length of the unfinished frame, where it is known
   uint32_t pending_size = 0;
   const uint8_t* pending = nullptr;  // output of this turn: one piece in the slab, in out or in the arena
   TimerNode timer;

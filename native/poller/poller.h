@@ -29,8 +29,10 @@ class PollerSink {
   virtual void ended(Connection& connection) = 0;
   // recv failed with `code`, or the socket has an error pending.
   virtual void failed(Connection& connection, int code) = 0;
-  // A send() of this turn, or one that had to wait, took `result` bytes (negative errno: none).
+  // The kernel took `result` bytes of the piece given to send() (negative errno: none of it).
   virtual void sent(Connection& connection, int result) = 0;
+  // The kernel took `count` bytes off the front of connection.backlog->output; pop them.
+  virtual void sent_queued(Connection& connection, uint32_t count) = 0;
   // The kernel knows the connection no more: its descriptor is closed.
   virtual void released(Connection& connection) = 0;
   // The turn takes no more records, or no more connections.
@@ -65,8 +67,8 @@ class Poller {
   virtual void send(Connection& connection, std::span<const uint8_t> bytes) = 0;
   // The same, but with its outcome known when this returns.
   virtual int send_now(Connection& connection, std::span<const uint8_t> bytes) = 0;
-  // Output waits in connection.backlog->output: send from there when the socket takes more. sent()
-  // tells each step; the poller goes on until the queue is empty.
+  // Output waits in connection.backlog->output: send from there until it is empty, now and whenever
+  // the socket takes more. sent_queued() tells each step.
   virtual void send_queued(Connection& connection) = 0;
   virtual void flush() = 0;
   // Half-closes the sending side.

@@ -1,0 +1,208 @@
+// The native engine: the addon behind the Engine interface. One crossing a turn; everything else is a
+// plain call into the addon.
+
+import { GaidarosError } from '../errors.js'
+import { type Addon, type NativeCore, native, nativeError } from '../native.js'
+import type {
+  Address,
+  ConnectionInfo,
+  Engine,
+  EngineHost,
+  EngineOptions,
+  EngineStats,
+  Limits,
+  ListenSpec,
+} from './engine.js'
+import { LAYOUT_VERSION, RECORD_WORDS, REPLY_WORDS } from './layout.js'
+import { type CloseReason, REASONS } from './reasons.js'
+
+/** What this machine permits; `reason` says why something is not to be had. */
+export interface NativeProbe {
+  available: boolean
+  reason?: string
+  completion?: { available: boolean; reason?: string }
+  sendBatching?: { available: boolean; reason?: string }
+  glibc?: string
+  libuv?: string
+}
+
+const NOTHING: readonly Buffer[] = Object.freeze([])
+
+/** Asks the addon and the kernel. Never throws. */
+export function probe(): NativeProbe {
+  if (native === undefined) return { available: false, reason: firstLine(nativeError) }
+  const mismatch = layoutMismatch(native)
+  if (mismatch !== undefined) return { available: false, reason: mismatch }
+  const { completion, sendBatching, glibc, libuv } = native.probe()
+  return {
+    available: true,
+    completion: verdict(completion),
+    sendBatching: verdict(sendBatching),
+    glibc,
+    libuv,
+  }
+}
+
+const verdict = (refusal: string) =>
+  refusal === '' ? { available: true } : { available: false, reason: refusal }
+
+// `bindings` names every place it looked at when the addon is nowhere.
+function firstLine(error: Error | undefined): string {
+  const line = error?.message.split('\n')[0] ?? 'it was not loaded'
+  return line.startsWith('Could not locate the bindings file') ? 'the addon is not built' : line
+}
+
+function layoutMismatch(addon: Addon): string | undefined {
+  const { version, recordWords, replyWords, reasons } = addon.layout()
+  const same =
+    version === LAYOUT_VERSION &&
+    recordWords === RECORD_WORDS &&
+    replyWords === REPLY_WORDS &&
+    reasons.join() === REASONS.join()
+  return same
+    ? undefined
+    : `the addon is of another version (layout ${version}, wanted ${LAYOUT_VERSION}): rebuild it`
+}
+
+/**
+ * Makes the native engine.
+ * @throws GaidarosError ERR_GAIDAROS_ENGINE when the addon or the polling type cannot be had
+ */
+export function createNativeEngine(options: EngineOptions, host: EngineHost): Engine {
+  const { available, reason } = probe()
+  if (!available || native === undefined)
+    throw new GaidarosError('ERR_GAIDAROS_ENGINE', `the native engine cannot be had: ${reason}`)
+  return new NativeEngine(native, options, host)
+}
+
+class NativeEngine implements Engine {
+  readonly name = 'native'
+  readonly description: string
+  readonly records: Uint32Array
+  readonly replies: Uint32Array
+  readonly out: Buffer
+  slab: Buffer = Buffer.alloc(0)
+  bigs: readonly Buffer[] = NOTHING
+  readonly #core: NativeCore
+  #closing: Promise<void> | undefined
+
+  constructor(addon: Addon, options: EngineOptions, host: EngineHost) {
+    try {
+      this.#core = new addon.Engine(
+        options,
+        (count, slab, bigs) => {
+          if (slab !== undefined) this.slab = slab
+          if (bigs !== undefined) this.bigs = bigs
+          host.turn(count)
+          if (bigs !== undefined) this.bigs = NOTHING
+        },
+        options.busyPoll,
+      )
+    } catch (error) {
+      const why = (error as Error).message
+      throw new GaidarosError(
+        'ERR_GAIDAROS_ENGINE',
+        `polling_type ${options.pollingType} cannot be had: ${why}`,
+        {},
+        error,
+      )
+    }
+    this.description = this.#core.description
+    this.records = new Uint32Array(this.#core.records)
+    this.replies = new Uint32Array(this.#core.replies)
+    this.out = Buffer.from(this.#core.out)
+  }
+
+  listen(spec: ListenSpec): Address {
+    try {
+      return this.#core.listen(spec)
+    } catch (error) {
+      const { code, errno, syscall, message } = error as NodeJS.ErrnoException
+      throw new GaidarosError(
+        'ERR_GAIDAROS_LISTEN',
+        `cannot listen on ${spec.address} port ${spec.port}: ${message}`,
+        {
+          ...(errno === undefined ? {} : { errno }),
+          ...(code === undefined ? {} : { errnoCode: code }),
+          ...(syscall === undefined ? {} : { syscall }),
+          address: spec.address,
+          port: spec.port,
+        },
+        error,
+      )
+    }
+  }
+
+  start(): void {
+    this.#core.start()
+  }
+
+  reply(
+    slot: number,
+    generation: number,
+    sequence: number,
+    data: Uint8Array | undefined,
+    flags: number,
+  ): number {
+    return this.#core.reply(slot, generation, sequence, data, flags)
+  }
+
+  write(slot: number, generation: number, data: Uint8Array): number {
+    return this.#core.write(slot, generation, data)
+  }
+
+  end(slot: number, generation: number): void {
+    this.#core.end(slot, generation)
+  }
+
+  close(graceMs: number): Promise<void>
+  close(slot: number, generation: number, reason: CloseReason): void
+  close(slot: number, generation?: number, reason?: CloseReason): Promise<void> | void {
+    if (generation !== undefined && reason !== undefined)
+      return this.#core.closeConnection(slot, generation, REASONS.indexOf(reason))
+    const { promise, resolve } = withResolvers()
+    this.#closing ??= promise
+    if (this.#closing === promise) this.#core.close(slot, resolve)
+    return this.#closing
+  }
+
+  pause(slot: number, generation: number): void {
+    this.#core.pause(slot, generation)
+  }
+
+  resume(slot: number, generation: number): void {
+    this.#core.resume(slot, generation)
+  }
+
+  framed(slot: number, generation: number, count: number, partial: boolean): void {
+    this.#core.framed(slot, generation, count, partial)
+  }
+
+  watch(slot: number, generation: number): void {
+    this.#core.watch(slot, generation)
+  }
+
+  info(slot: number, generation: number): ConnectionInfo | undefined {
+    return this.#core.info(slot, generation)
+  }
+
+  stats(): EngineStats {
+    return this.#core.stats()
+  }
+
+  setLimits(limits: Limits): void {
+    this.#core.setLimits(limits)
+  }
+
+  stopListening(): void {
+    this.#core.stopListening()
+  }
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}

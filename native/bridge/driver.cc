@@ -1,0 +1,96 @@
+#include "driver.h"
+
+#include <utility>
+
+namespace gaidaros {
+
+Driver::Driver(uv_loop_t* uv, Loop& loop, uint32_t busy_poll_us, std::function<void()> after_turn)
+    : uv_(uv), loop_(loop), busy_poll_us_(busy_poll_us), after_turn_(std::move(after_turn)) {}
+
+Driver::~Driver() = default;
+
+void Driver::start() {
+  if (running_) return;
+  running_ = true;
+  uv_poll_init(uv_, &poll_, loop_.poller().fd());
+  uv_timer_init(uv_, &timer_);
+  uv_prepare_init(uv_, &prepare_);
+  uv_idle_init(uv_, &idle_);
+  open_handles_ = 4;
+  poll_.data = timer_.data = prepare_.data = idle_.data = this;
+  uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* handle, int, int) {
+    Driver& self = of(reinterpret_cast<uv_handle_t*>(handle));
+    self.turn();
+    if (self.busy_poll_us_ > 0 && self.running_) self.spin();
+  });
+  // Replies that came from promises and timers of this round leave together, just before the sleep.
+  uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { of(reinterpret_cast<uv_handle_t*>(handle)).before_sleep(); });
+  wanted_ = true;
+}
+
+void Driver::turn() {
+  wanted_ = false;
+  more_ = loop_.turn(0);
+  after_turn_();
+}
+
+// Looks for more a while before sleeping: a wake-up costs some microseconds that a single connection
+// would otherwise wait for each time. libuv's own work is looked at in between.
+void Driver::spin() {
+  uint64_t now = uv_hrtime();
+  uint64_t until = now + busy_poll_us_ * 1000ULL;
+  // A connection that keeps us busy must not keep libuv from its own descriptors.
+  uint64_t yield_at = now + 20 * busy_poll_us_ * 1000ULL;
+  while (running_ && now < until && now < yield_at) {
+    uint64_t before = loop_.stats().records;
+    turn();
+    now = uv_hrtime();
+    if (loop_.stats().records != before) until = now + busy_poll_us_ * 1000ULL;
+    if (uv_backend_timeout(uv_) == 0 && !idling_) break;
+  }
+}
+
+void Driver::before_sleep() {
+  if (wanted_ || more_) turn();
+  if (!running_) return;
+  bool again = wanted_ || more_;
+  if (again != idling_) {
+    // An active idle handle makes libuv poll without sleeping.
+    if (again) {
+      uv_idle_start(&idle_, [](uv_idle_t*) {});
+    } else {
+      uv_idle_stop(&idle_);
+    }
+    idling_ = again;
+  }
+  int timeout = loop_.next_timeout();
+  if (timeout < 0) {
+    if (timer_ms_ >= 0) uv_timer_stop(&timer_);
+  } else if (timer_ms_ < 0 || !uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_)) ||
+             uv_timer_get_due_in(&timer_) > static_cast<uint64_t>(timeout)) {
+    uv_timer_start(
+        &timer_, [](uv_timer_t* handle) { of(reinterpret_cast<uv_handle_t*>(handle)).wanted_ = true; },
+        static_cast<uint64_t>(timeout), 0);
+  }
+  timer_ms_ = timeout;
+}
+
+void Driver::stop(std::function<void()> done) {
+  if (!running_) return;
+  running_ = false;
+  done_ = std::move(done);
+  for (uv_handle_t* handle : {reinterpret_cast<uv_handle_t*>(&poll_), reinterpret_cast<uv_handle_t*>(&timer_),
+                              reinterpret_cast<uv_handle_t*>(&prepare_), reinterpret_cast<uv_handle_t*>(&idle_)})
+    close_handle(handle);
+}
+
+void Driver::close_handle(uv_handle_t* handle) {
+  uv_close(handle, [](uv_handle_t* closed) {
+    Driver& self = of(closed);
+    if (--self.open_handles_ > 0) return;
+    auto done = std::move(self.done_);
+    done();  // may delete the driver
+  });
+}
+
+}  // namespace gaidaros

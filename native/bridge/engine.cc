@@ -1,0 +1,249 @@
+#include "engine.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "config.h"
+
+namespace gaidaros {
+
+namespace {
+
+std::span<const uint8_t> bytes_of(const Napi::Value& value) {
+  if (!value.IsTypedArray()) return {};
+  auto array = value.As<Napi::TypedArray>();
+  return {static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
+}
+
+Napi::Object address_object(Napi::Env env, const Address& address) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("address", address.text());
+  object.Set("family", address.is_v6() ? "IPv6" : "IPv4");
+  object.Set("port", address.port);
+  return object;
+}
+
+}  // namespace
+
+Napi::Function Engine::define(Napi::Env env) {
+  return DefineClass(env, "Engine",
+                     {
+                         InstanceMethod<&Engine::listen>("listen"),
+                         InstanceMethod<&Engine::start>("start"),
+                         InstanceMethod<&Engine::reply>("reply"),
+                         InstanceMethod<&Engine::write>("write"),
+                         InstanceMethod<&Engine::end>("end"),
+                         InstanceMethod<&Engine::close_connection>("closeConnection"),
+                         InstanceMethod<&Engine::pause>("pause"),
+                         InstanceMethod<&Engine::resume>("resume"),
+                         InstanceMethod<&Engine::framed>("framed"),
+                         InstanceMethod<&Engine::watch>("watch"),
+                         InstanceMethod<&Engine::info>("info"),
+                         InstanceMethod<&Engine::stats>("stats"),
+                         InstanceMethod<&Engine::set_limits>("setLimits"),
+                         InstanceMethod<&Engine::stop_listening>("stopListening"),
+                         InstanceMethod<&Engine::close>("close"),
+                         InstanceAccessor<&Engine::description>("description"),
+                     });
+}
+
+Engine::Engine(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<Engine>(info), env_(info.Env()), context_(info.Env(), "gaidaros") {
+  Napi::Object self = info.This().As<Napi::Object>();
+  SharedMemory memory;
+  memory.records = reinterpret_cast<Record*>(share(self, "records", kMaxRecords * sizeof(Record)));
+  memory.replies = reinterpret_cast<Reply*>(share(self, "replies", kMaxRecords * sizeof(Reply)));
+  memory.out = share(self, "out", kOutBytes);
+  std::string error;
+  loop_ = Loop::make(read_options(info[0].As<Napi::Object>()), *this, memory, error);
+  if (!loop_) throw Napi::Error::New(env_, error);
+  turn_ = Napi::Persistent(info[1].As<Napi::Function>());
+  uv_loop_t* uv = nullptr;
+  napi_get_uv_event_loop(env_, &uv);
+  driver_ = std::make_unique<Driver>(uv, *loop_, info[2].ToNumber().Uint32Value(), [this] { finish_when_done(); });
+  napi_add_async_cleanup_hook(env_, on_teardown, this, &teardown_);
+}
+
+Engine::~Engine() {
+  if (teardown_ != nullptr) napi_remove_async_cleanup_hook(teardown_);
+}
+
+uint8_t* Engine::share(Napi::Object self, const char* name, size_t bytes) {
+  Napi::ArrayBuffer memory = Napi::ArrayBuffer::New(env_, bytes);
+  self.Set(name, memory);
+  int place = std::strcmp(name, "records") == 0 ? 0 : std::strcmp(name, "replies") == 0 ? 1 : 2;
+  memory_[place] = Napi::Persistent(memory.As<Napi::Object>());
+  return static_cast<uint8_t*>(memory.Data());
+}
+
+// JS owns the slab: what a handler keeps of it stays valid, and V8 frees it when nobody does.
+uint8_t* Engine::new_slab() {
+  Napi::HandleScope scope(env_);
+  auto slab = Napi::Buffer<uint8_t>::New(env_, kSlabBytes);
+  slab_ = Napi::Persistent(slab);
+  slab_is_new_ = true;
+  return slab.Data();
+}
+
+uint8_t* Engine::new_big(uint32_t size) {
+  Napi::HandleScope scope(env_);
+  if (big_count_ == 0) bigs_ = Napi::Persistent(Napi::Array::New(env_).As<Napi::Object>());
+  auto big = Napi::Buffer<uint8_t>::New(env_, size);
+  bigs_.Value().Set(big_count_++, big);
+  return big.Data();
+}
+
+void Engine::turn(uint32_t count) {
+  Napi::HandleScope scope(env_);
+  napi_value arguments[3] = {Napi::Number::New(env_, count), env_.Undefined(), env_.Undefined()};
+  if (slab_is_new_) arguments[1] = slab_.Value();
+  if (big_count_ > 0) arguments[2] = bigs_.Value();
+  slab_is_new_ = false;
+  big_count_ = 0;
+  napi_value result;
+  napi_status status =
+      napi_make_callback(env_, context_, env_.Global(), turn_.Value(), 3, arguments, &result);
+  if (status == napi_ok) return;
+  // Whatever was thrown is the process's to report; no reply of this turn can be trusted.
+  auto* replies = static_cast<Reply*>(memory_[1].Value().As<Napi::ArrayBuffer>().Data());
+  for (uint32_t i = 0; i < count; i++) replies[i] = {static_cast<uint32_t>(Answer::failed), 0, 0, 0};
+  if (status == napi_pending_exception) {
+    napi_value error;
+    napi_get_and_clear_last_exception(env_, &error);
+    napi_fatal_exception(env_, error);
+  }
+}
+
+void Engine::wake() {
+  if (driver_) driver_->wake();
+}
+
+ConnId Engine::id_of(const Napi::CallbackInfo& info) {
+  return {info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value()};
+}
+
+Napi::Value Engine::listen(const Napi::CallbackInfo& info) {
+  Napi::Object spec = info[0].As<Napi::Object>();
+  SystemError error;
+  int listener = -1;
+  if (spec.Get("fd").IsNumber()) {
+    listener = loop_->adopt(spec.Get("fd").ToNumber().Int32Value(), error);
+  } else {
+    auto port = static_cast<uint16_t>(spec.Get("port").ToNumber().Uint32Value());
+    auto address = Address::parse(spec.Get("address").ToString(), port);
+    if (!address) throw Napi::TypeError::New(env_, "not a numeric address: " + spec.Get("address").ToString().Utf8Value());
+    listener = loop_->listen({*address, spec.Get("backlog").ToNumber().Int32Value(), spec.Get("v6only").ToBoolean()}, error);
+  }
+  if (listener >= 0) return address_object(env_, loop_->listener_address(listener));
+  Napi::Error failure = Napi::Error::New(env_, std::string(error.call) + ": " + std::strerror(error.code));
+  failure.Set("syscall", std::string(error.call));
+  failure.Set("errno", static_cast<double>(-error.code));
+  failure.Set("code", std::string(uv_err_name(-error.code)));
+  throw failure;
+}
+
+void Engine::start(const Napi::CallbackInfo&) {
+  Ref();
+  loop_->start();
+  driver_->start();
+}
+
+Napi::Value Engine::reply(const Napi::CallbackInfo& info) {
+  int64_t queued = loop_->reply(id_of(info), info[2].As<Napi::Number>().Uint32Value(), bytes_of(info[3]),
+                                info[4].As<Napi::Number>().Uint32Value());
+  return Napi::Number::New(env_, static_cast<double>(queued));
+}
+
+Napi::Value Engine::write(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(env_, static_cast<double>(loop_->write(id_of(info), bytes_of(info[2]))));
+}
+
+void Engine::end(const Napi::CallbackInfo& info) { loop_->end(id_of(info)); }
+void Engine::close_connection(const Napi::CallbackInfo& info) { loop_->close(id_of(info), reason_of(info[2])); }
+void Engine::pause(const Napi::CallbackInfo& info) { loop_->pause(id_of(info)); }
+void Engine::resume(const Napi::CallbackInfo& info) { loop_->resume(id_of(info)); }
+void Engine::watch(const Napi::CallbackInfo& info) { loop_->watch(id_of(info)); }
+
+void Engine::framed(const Napi::CallbackInfo& info) {
+  loop_->framed(id_of(info), info[2].As<Napi::Number>().Uint32Value(), info[3].ToBoolean());
+}
+
+Napi::Value Engine::info(const Napi::CallbackInfo& info) {
+  const Connection* connection = loop_->find(id_of(info));
+  if (connection == nullptr) return env_.Undefined();
+  Napi::Object object = Napi::Object::New(env_);
+  object.Set("remote", address_object(env_, connection->peer));
+  object.Set("local", address_object(env_, connection->fd >= 0 ? local_address(connection->fd) : Address{}));
+  object.Set("bytesIn", static_cast<double>(connection->bytes_in));
+  object.Set("bytesOut", static_cast<double>(connection->bytes_out));
+  object.Set("requests", connection->next_sequence);
+  return object;
+}
+
+Napi::Value Engine::stats(const Napi::CallbackInfo&) {
+  const Stats& stats = loop_->stats();
+  Napi::Object object = Napi::Object::New(env_);
+#define X(name) object.Set(#name, static_cast<double>(stats.name));
+  GAIDAROS_COUNTERS(X)
+#undef X
+  Napi::Object syscalls = Napi::Object::New(env_);
+#define X(name) syscalls.Set(#name, static_cast<double>(stats.syscalls.name));
+  GAIDAROS_SYSCALLS(X)
+#undef X
+  Napi::Object closed = Napi::Object::New(env_);
+#define X(name) closed.Set(#name, static_cast<double>(stats.closed[static_cast<unsigned>(Reason::name)]));
+  GAIDAROS_REASONS(X)
+#undef X
+  object.Set("syscalls", syscalls);
+  object.Set("closed", closed);
+  return object;
+}
+
+void Engine::set_limits(const Napi::CallbackInfo& info) { loop_->set_limits(read_limits(info[0].As<Napi::Object>())); }
+void Engine::stop_listening(const Napi::CallbackInfo&) { loop_->stop_listening(); }
+Napi::Value Engine::description(const Napi::CallbackInfo&) { return Napi::String::New(env_, loop_->description()); }
+
+// close(graceMilliseconds, done)
+void Engine::close(const Napi::CallbackInfo& info) {
+  done_ = Napi::Persistent(info[1].As<Napi::Function>());
+  loop_->begin_close(info[0].ToNumber().Uint32Value());
+  if (driver_->running()) {
+    driver_->wake();
+  } else {
+    done_.Value().Call({});
+  }
+}
+
+void Engine::finish_when_done() {
+  if (!driver_->running() || !loop_->finished()) return;
+  driver_->stop([this] { finished(); });
+}
+
+void Engine::finished() {
+  if (tearing_down_) {
+    auto handle = teardown_;
+    teardown_ = nullptr;
+    Unref();
+    napi_remove_async_cleanup_hook(handle);
+    return;
+  }
+  Napi::HandleScope scope(env_);
+  if (!done_.IsEmpty()) {
+    napi_value result;
+    napi_make_callback(env_, context_, env_.Global(), done_.Value(), 0, nullptr, &result);
+  }
+  Unref();
+}
+
+void Engine::on_teardown(napi_async_cleanup_hook_handle handle, void* data) {
+  auto* self = static_cast<Engine*>(data);
+  self->tearing_down_ = true;
+  if (self->driver_->running()) {
+    self->driver_->stop([self] { self->finished(); });
+  } else {
+    self->teardown_ = nullptr;
+    napi_remove_async_cleanup_hook(handle);
+  }
+}
+
+}  // namespace gaidaros

@@ -1,0 +1,70 @@
+// The addon's Engine: a loop, its driver and the memory that both share with JS. One crossing into JS
+// a turn. Lives on the thread of the environment that made it; holds no state outside itself, so the
+// addon loads in many worker threads at once.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "../loop/loop.h"
+#include "driver.h"
+
+namespace gaidaros {
+
+class Engine final : public Napi::ObjectWrap<Engine>, private Host {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  // new Engine(options, turn, busyPollMicroseconds): `turn(count, slab, bigs)` is called with the number
+  // of records, the new slab when it changed (else undefined) and the turn's long frames (else undefined).
+  explicit Engine(const Napi::CallbackInfo& info);
+  ~Engine() override;
+
+ private:
+  // Host
+  uint8_t* new_slab() override;
+  uint8_t* new_big(uint32_t size) override;
+  void turn(uint32_t count) override;
+  void wake() override;
+
+  Napi::Value listen(const Napi::CallbackInfo& info);
+  void start(const Napi::CallbackInfo& info);
+  Napi::Value reply(const Napi::CallbackInfo& info);
+  Napi::Value write(const Napi::CallbackInfo& info);
+  void end(const Napi::CallbackInfo& info);
+  void close_connection(const Napi::CallbackInfo& info);
+  void pause(const Napi::CallbackInfo& info);
+  void resume(const Napi::CallbackInfo& info);
+  void framed(const Napi::CallbackInfo& info);
+  void watch(const Napi::CallbackInfo& info);
+  Napi::Value info(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+  void set_limits(const Napi::CallbackInfo& info);
+  void stop_listening(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+  Napi::Value description(const Napi::CallbackInfo& info);
+
+  static ConnId id_of(const Napi::CallbackInfo& info);
+  uint8_t* share(Napi::Object self, const char* name, size_t bytes);
+  void finish_when_done();
+  void finished();
+  // The environment is going away before close() was called or had ended.
+  static void on_teardown(napi_async_cleanup_hook_handle handle, void* self);
+
+  Napi::Env env_;
+  Napi::AsyncContext context_;
+  Napi::FunctionReference turn_;
+  Napi::FunctionReference done_;
+  Napi::Reference<Napi::Buffer<uint8_t>> slab_;
+  bool slab_is_new_ = false;
+  Napi::ObjectReference bigs_;
+  uint32_t big_count_ = 0;
+  Napi::ObjectReference memory_[3];
+  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<Driver> driver_;
+  napi_async_cleanup_hook_handle teardown_ = nullptr;
+  bool tearing_down_ = false;
+};
+
+}  // namespace gaidaros

@@ -1,0 +1,155 @@
+// Accepting: limits, and what happens when descriptors run out.
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "loop.h"
+
+namespace gaidaros {
+
+namespace {
+
+// Why accepting is paused.
+constexpr uint8_t kLimit = 1;      // max_connections
+constexpr uint8_t kResources = 2;  // EMFILE, ENFILE, ENOBUFS, ENOMEM
+constexpr uint32_t kResourcePause = 250;  // milliseconds (pitfall 5)
+constexpr int kMaxShed = 64;
+
+std::string address_key(const Address& peer) { return {reinterpret_cast<const char*>(peer.bytes), sizeof peer.bytes}; }
+
+}  // namespace
+
+int Loop::listen(const ListenOptions& options, SystemError& error) {
+  int fd = open_listener(options, error);
+  if (fd < 0) return -1;
+  listeners_.push_back({fd, false});
+  return static_cast<int>(listeners_.size()) - 1;
+}
+
+int Loop::adopt(int fd, SystemError& error) {
+  if (!adopt_listener(fd, error)) return -1;
+  listeners_.push_back({fd, false});
+  return static_cast<int>(listeners_.size()) - 1;
+}
+
+void Loop::start() {
+  started_ = true;
+  open_reserve();
+  resume_accepting(0);
+}
+
+void Loop::stop_listening() {
+  for (uint16_t i = 0; i < listeners_.size(); i++) {
+    if (listeners_[i].fd < 0) continue;
+    if (listeners_[i].watched && poller_) poller_->unwatch(i);
+    ::close(listeners_[i].fd);
+    listeners_[i] = {};
+  }
+  started_ = false;
+}
+
+void Loop::pause_accepting(uint8_t why) {
+  if (!(accept_paused_ & why)) (why == kLimit ? stats_.accept_paused_limit : stats_.accept_paused_resources)++;
+  accept_paused_ |= why;
+  for (uint16_t i = 0; i < listeners_.size(); i++) {
+    if (!listeners_[i].watched) continue;
+    poller_->unwatch(i);
+    listeners_[i].watched = false;
+  }
+}
+
+void Loop::resume_accepting(uint8_t why) {
+  accept_paused_ &= static_cast<uint8_t>(~why);
+  if (accept_paused_ != 0 || !started_) return;
+  for (uint16_t i = 0; i < listeners_.size(); i++) {
+    if (listeners_[i].watched || listeners_[i].fd < 0) continue;
+    poller_->watch(i, listeners_[i].fd);
+    listeners_[i].watched = true;
+  }
+}
+
+void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
+  stats_.accepted++;
+  if (!admit(peer)) {
+    stats_.syscalls.close++;
+    ::close(fd);
+    return;
+  }
+  Connection& connection = table_.acquire();
+  connection.fd = fd;
+  connection.listener = listener;
+  connection.peer = peer;
+  connection.last_ms = now_;
+  stats_.active++;
+  count_address(connection, 1);
+  if (options_.disable_nagle || options_.nodelay) {
+    stats_.syscalls.setsockopt++;
+    set_nodelay(fd);
+  }
+  if (options_.want_opened) push_record(RecordKind::opened, connection, 0, 0, 0);
+  poller_->open(connection);
+  arm(connection);
+  if (options_.limits.max_connections > 0 && stats_.active >= options_.limits.max_connections) pause_accepting(kLimit);
+}
+
+// False: the connection is over a limit; its reason is counted. Above max_connections new ones wait in
+// the backlog, so only those that the kernel had accepted already come here.
+bool Loop::admit(const Address& peer) {
+  const Limits& limits = options_.limits;
+  auto refuse = [this](Reason reason) {
+    stats_.closed[static_cast<unsigned>(reason)]++;
+    return false;
+  };
+  if (closing_ || !started_) return refuse(Reason::shutdown);
+  if (limits.max_connections > 0 && stats_.active >= limits.max_connections) return refuse(Reason::max_connections);
+  if (limits.max_connections_per_ip > 0) {
+    auto found = per_address_.find(address_key(peer));
+    if (found != per_address_.end() && found->second >= limits.max_connections_per_ip)
+      return refuse(Reason::max_connections_per_ip);
+  }
+  return true;
+}
+
+void Loop::count_address(const Connection& connection, int change) {
+  if (options_.limits.max_connections_per_ip == 0 && per_address_.empty()) return;
+  std::string key = address_key(connection.peer);
+  if (change > 0) {
+    per_address_[key]++;
+  } else if (auto found = per_address_.find(key); found != per_address_.end() && --found->second == 0) {
+    per_address_.erase(found);
+  }
+}
+
+// Out of descriptors or memory: clients that wait are told so by a closed connection rather than left
+// hanging, then accepting rests for a while. Nothing else would stop the listener's events from
+// spinning (pitfalls 5 and 6).
+void Loop::accept_failed(uint16_t listener, int code) {
+  stats_.accept_errors++;
+  if (code == EMFILE || code == ENFILE) shed(listener);
+  pause_accepting(kResources);
+  accept_resume_at_ = now_ + kResourcePause;
+  if (accept_resume_at_ == 0) accept_resume_at_ = 1;
+}
+
+void Loop::shed(uint16_t listener) {
+  if (reserve_fd_ < 0) return;
+  ::close(reserve_fd_);
+  for (int i = 0; i < kMaxShed; i++) {
+    stats_.syscalls.accept++;
+    int fd = accept4(listeners_[listener].fd, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd < 0) break;
+    stats_.closed[static_cast<unsigned>(Reason::max_connections)]++;
+    stats_.syscalls.close++;
+    ::close(fd);
+  }
+  open_reserve();
+}
+
+void Loop::open_reserve() {
+  reserve_fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+}  // namespace gaidaros

@@ -1,0 +1,191 @@
+#include "loop.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace gaidaros {
+
+namespace {
+
+constexpr int kMaxRounds = 16;  // polls within one turn, before libuv gets its own
+
+uint32_t clock_ms() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return static_cast<uint32_t>(time.tv_sec * 1000 + time.tv_nsec / 1'000'000);
+}
+
+}  // namespace
+
+Loop::Loop(LoopOptions options, Host& host, SharedMemory memory)
+    : options_(std::move(options)),
+      host_(host),
+      memory_(memory),
+      wheel_(this, [](void* self, uint32_t slot) -> TimerNode& { return static_cast<Loop*>(self)->table_.at(slot).timer; }),
+      now_(clock_ms()),
+      frames_(kMaxRecords),
+      scratch_(64 * 1024),
+      arena_(new uint8_t[kOutBytes]) {
+  if (options_.framer && options_.framer->strips()) wholes_.resize(kMaxRecords);
+}
+
+std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory memory, std::string& error) {
+  std::unique_ptr<Loop> loop(new Loop(std::move(options), host, memory));
+  PollerOptions poller;
+  poller.edge = loop->options_.polling == PollingType::edge;
+  poller.send_batching = loop->options_.send_batching && !loop->options_.nodelay;
+  poller.recv_bytes = loop->options_.recv_bytes;
+  Syscalls& counts = loop->stats_.syscalls;
+  loop->poller_ = loop->options_.polling == PollingType::completion
+                      ? make_completion_poller(poller, *loop, counts, loop->table_, error)
+                      : make_epoll_poller(poller, *loop, counts, loop->table_, error);
+  if (!loop->poller_) return nullptr;
+  return loop;
+}
+
+Loop::~Loop() {
+  stop_listening();
+  if (reserve_fd_ >= 0) ::close(reserve_fd_);
+  // The poller goes first: a ring must have given up its buffers before descriptors are closed here.
+  poller_.reset();
+  for (uint32_t slot = 0; slot < table_.slots(); slot++)
+    if (int fd = table_.at(slot).fd; fd >= 0) ::close(fd);
+}
+
+bool Loop::turn(int timeout_ms) {
+  stats_.turns++;
+  bool more = true;
+  for (int round = 0; more && round < kMaxRounds; round++) {
+    bool busy = round > 0 || !dirty_.empty() || !waiting_.empty() || !events_.empty();
+    more = poller_->poll(busy ? 0 : timeout_ms);
+    now_ = clock_ms();
+    tick();
+    step();
+    more = more || !waiting_.empty() || !events_.empty();
+    if (poller_->foreign_ready()) break;
+  }
+  return more;
+}
+
+void Loop::step() {
+  deliver();
+  flush();
+  // Requests that were received but had no room among the ones in flight.
+  for (int round = 0; !waiting_.empty() && round < kMaxRounds; round++) {
+    take_waiting();
+    deliver();
+    flush();
+  }
+  deliver();
+  reap();
+}
+
+int Loop::next_timeout() const {
+  if (!dirty_.empty() || !waiting_.empty() || !events_.empty()) return 0;
+  int timeout = wheel_.next_timeout(now_);
+  auto at_most = [&timeout](uint32_t ms) {
+    if (timeout < 0 || ms < static_cast<uint32_t>(timeout)) timeout = static_cast<int>(ms);
+  };
+  auto until = [this](uint32_t due) { return static_cast<uint32_t>(std::max(0, static_cast<int32_t>(due - now_))); };
+  if (accept_resume_at_ != 0) at_most(until(accept_resume_at_));
+  if (closing_) at_most(until(close_at_));
+  if (options_.poll_timeout > 0) at_most(options_.poll_timeout);
+  return timeout;
+}
+
+void Loop::push_record(RecordKind kind, const Connection& connection, uint32_t offset, uint32_t length,
+                       uint32_t extra) {
+  memory_.records[record_count_++] = {static_cast<uint32_t>(kind), connection.slot, connection.generation,
+                                      connection.next_sequence,    offset,          length,
+                                      extra,                       0};
+}
+
+void Loop::push_event(RecordKind kind, const Connection& connection, uint32_t extra) {
+  events_.push_back({static_cast<uint32_t>(kind), connection.slot, connection.generation,
+                     connection.next_sequence, 0, 0, extra, 0});
+  if (!delivering_) host_.wake();
+}
+
+// The crossing: records go up, replies come back and are put in their connections' order.
+void Loop::deliver() {
+  size_t taken = std::min<size_t>(events_.size(), kMaxRecords - record_count_);
+  std::copy_n(events_.begin(), taken, memory_.records + record_count_);
+  record_count_ += static_cast<uint32_t>(taken);
+  events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(taken));
+  if (record_count_ == 0) return;
+  stats_.batches++;
+  stats_.records += record_count_;
+  uint32_t count = record_count_;
+  delivering_ = true;
+  host_.turn(count);
+  for (uint32_t i = 0; i < count; i++) apply(memory_.records[i], memory_.replies[i], i);
+  delivering_ = false;
+  record_count_ = 0;
+  slab_full_ = false;
+}
+
+void Loop::apply(const Record& record, const Reply& reply, uint32_t index) {
+  Connection* connection = table_.find({record.slot, record.generation});
+  if (connection == nullptr) return;
+  auto kind = static_cast<RecordKind>(record.kind & 0xff);
+  if (kind == RecordKind::closed) {
+    // Nothing but this record names the connection any more (rule 19).
+    connection->mourned = false;
+    return bury(*connection);
+  }
+  if (!connection->live()) return;
+  if (static_cast<Answer>(reply.kind & 0xff) == Answer::failed) return fail(*connection);
+  if (kind != RecordKind::request) {
+    if (kind == RecordKind::ended) connection->ended_told = true;
+    if (connection->peer_ended) mark_dirty(*connection);
+    return;
+  }
+  if (static_cast<Answer>(reply.kind & 0xff) == Answer::later) {
+    if (options_.limits.handler_timeout > 0 && connection->in_flight() > 0) arm(*connection);
+    return;
+  }
+  respond(*connection, record.sequence, answer_bytes(record, reply, index), false, reply.kind & kReplyEnd);
+}
+
+std::span<const uint8_t> Loop::answer_bytes(const Record& record, const Reply& reply, uint32_t index) const {
+  auto within = [&reply](const uint8_t* base, uint32_t size) -> std::span<const uint8_t> {
+    if (reply.offset > size || reply.length > size - reply.offset) return {};
+    return {base + reply.offset, reply.length};
+  };
+  switch (static_cast<Answer>(reply.kind & 0xff)) {
+    case Answer::same:
+      if (!wholes_.empty()) return wholes_[index];
+      if (record.kind & kRecordBig) return {bigs_[record.offset], record.length};
+      return {slab_ + record.offset, record.length};
+    case Answer::slab:
+      return within(slab_, kSlabBytes);
+    case Answer::out:
+      return within(memory_.out, kOutBytes);
+    default:
+      return {};
+  }
+}
+
+// Frees what was buried; only here do slots change hands, so that no event of this turn can meet a
+// new owner.
+void Loop::reap() {
+  bigs_.clear();
+  for (ConnId id : graves_) {
+    if (Connection* connection = table_.find(id)) {
+      wheel_.cancel(id.slot);
+      table_.release(*connection);
+    }
+  }
+  graves_.clear();
+}
+
+void Loop::set_limits(const Limits& limits) {
+  options_.limits = limits;
+  for (uint32_t slot = 0; slot < table_.slots(); slot++)
+    if (Connection& connection = table_.at(slot); connection.live()) arm(connection);
+  if (stats_.active < limits.max_connections || limits.max_connections == 0) resume_accepting(1);
+}
+
+}  // namespace gaidaros

@@ -1,0 +1,225 @@
+// One event loop: its connections, its poller, and the turn that takes requests to the host and
+// replies back:
+//
+//   poll -> receive -> filters -> frames as records -> host.turn() -> replies -> filters -> send -> reap
+//
+// It belongs to one thread, knows nothing of JS and never blocks but in the poller. The parts stand in
+// accepting.cc, intake.cc, output.cc, closing.cc and timers.cc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "../conn/table.h"
+#include "../core/stats.h"
+#include "../core/timer_wheel.h"
+#include "../net/socket.h"
+#include "../poller/poller.h"
+#include "layout.h"
+#include "options.h"
+
+namespace gaidaros {
+
+// Who handles requests: the JS bridge, a test, later a worker's ring.
+class Host {
+ public:
+  virtual ~Host() = default;
+  // A fresh slab of kSlabBytes. The old one is not written to again; bytes in it may be kept.
+  virtual uint8_t* new_slab() = 0;
+  // Memory for a frame of `size` bytes that is too long for the slab; the n-th call of a turn is
+  // bigs[n]. Readable by the loop until turn() has returned and its replies were sent.
+  virtual uint8_t* new_big(uint32_t size) = 0;
+  // `count` records are in the table; returns when there is a reply for each.
+  virtual void turn(uint32_t count) = 0;
+  // There is output, or input to cut, although no turn is running: call turn(0) before sleeping.
+  virtual void wake() = 0;
+};
+
+// The tables that a host shares with its loop; all stay where they are for the loop's life.
+struct SharedMemory {
+  Record* records;  // kMaxRecords
+  Reply* replies;   // kMaxRecords
+  uint8_t* out;     // kOutBytes
+};
+
+class Loop final : private PollerSink {
+ public:
+  // Null with `error` in words when the poller cannot be had.
+  static std::unique_ptr<Loop> make(LoopOptions options, Host& host, SharedMemory memory, std::string& error);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Listening. listen() and adopt() give the listener's number, or -1 with `error`.
+  int listen(const ListenOptions& options, SystemError& error);
+  int adopt(int fd, SystemError& error);
+  Address listener_address(int listener) const { return local_address(listeners_[listener].fd); }
+  void start();
+  void stop_listening();
+
+  // One turn; sleeps at most `timeout_ms` (-1: no limit but its own timers) when nothing is to do.
+  // True: there is more to do, call again without sleeping.
+  bool turn(int timeout_ms);
+  // Milliseconds until turn() must be called though the poller's descriptor is silent; -1: never.
+  int next_timeout() const;
+  Poller& poller() { return *poller_; }
+
+  // Answers. Each returns the bytes that wait on the connection, -1 when it is gone.
+  int64_t reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes, uint32_t flags);
+  int64_t write(ConnId id, std::span<const uint8_t> bytes);
+  void end(ConnId id);
+  void close(ConnId id, Reason reason);
+  void pause(ConnId id);
+  void resume(ConnId id);
+  void framed(ConnId id, uint32_t count, bool partial);
+  void watch(ConnId id);
+  // Puts a filter next to the socket, before those that are there. Bytes received and not yet handed
+  // out go through it. False: the connection is gone.
+  bool insert_filter(ConnId id, std::unique_ptr<Filter> filter);
+  // The connection, also during its closed record; null when it is gone.
+  const Connection* find(ConnId id) { return table_.find(id); }
+
+  // Stops accepting, ends what is idle, lets the rest finish for `grace_ms`, then closes it.
+  void begin_close(uint32_t grace_ms);
+  bool finished() const { return closing_ && table_.used() == 0 && poller_->quiet(); }
+
+  void set_limits(const Limits& limits);
+  const Stats& stats() const { return stats_; }
+  std::string description() const { return poller_->description(); }
+
+ private:
+  struct Listener {
+    int fd = -1;
+    bool watched = false;
+  };
+
+  Loop(LoopOptions options, Host& host, SharedMemory memory);
+
+  // PollerSink
+  void accepted(uint16_t listener, int fd, const Address& peer) override;
+  void accept_failed(uint16_t listener, int code) override;
+  std::span<uint8_t> receive_space(Connection& connection) override;
+  void received(Connection& connection, uint32_t count) override;
+  void ended(Connection& connection) override;
+  void failed(Connection& connection, int code) override;
+  void sent(Connection& connection, int result) override;
+  void sent_queued(Connection& connection, uint32_t count) override;
+  void released(Connection& connection) override;
+  bool full() const override { return record_count_ >= kMaxRecords || slab_full_; }
+
+  // loop.cc
+  void step();
+  void deliver();
+  void apply(const Record& record, const Reply& reply, uint32_t index);
+  std::span<const uint8_t> answer_bytes(const Record& record, const Reply& reply, uint32_t index) const;
+  void push_record(RecordKind kind, const Connection& connection, uint32_t offset, uint32_t length, uint32_t extra);
+  void push_event(RecordKind kind, const Connection& connection, uint32_t extra);
+  void reap();
+
+  // accepting.cc
+  void pause_accepting(uint8_t why);
+  void resume_accepting(uint8_t why);
+  bool admit(const Address& peer);
+  void shed(uint16_t listener);
+  void open_reserve();
+  void count_address(const Connection& connection, int change);
+
+  // intake.cc
+  uint32_t slab_room() const { return kSlabBytes - slab_at_; }
+  bool renew_slab();
+  void take_run(Connection& connection, uint32_t length);
+  uint32_t cut(Connection& connection, std::span<const uint8_t> data, bool& stop, uint32_t& wanted, bool in_slab);
+  uint32_t room_for(const Connection& connection) const;
+  bool add_frame(Connection& connection, const uint8_t* data, const Frame& frame, bool in_slab);
+  void take_input(Connection& connection);
+  void wait_for_turn(Connection& connection);
+  void take_waiting();
+  void come_back(Connection& connection);
+  void finish_input(Connection& connection);
+  void decode(Connection& connection, std::span<const uint8_t> bytes);
+
+  // output.cc
+  void respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more, bool end);
+  void hold(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more, bool end);
+  void release_held(Connection& connection);
+  void answered(Connection& connection, bool end);
+  void emit(Connection& connection, std::span<const uint8_t> bytes);
+  void gather(Connection& connection, std::span<const uint8_t> bytes);
+  void queue(Connection& connection, std::span<const uint8_t> bytes);
+  void queue_plain(Connection& connection, std::span<const uint8_t> bytes);
+  void encode(Connection& connection, std::span<const uint8_t> bytes);
+  void send_at_once(Connection& connection, std::span<const uint8_t> bytes);
+  void check_high_water(Connection& connection);
+  void check_low_water(Connection& connection);
+  void mark_dirty(Connection& connection);
+  void flush();
+  void unpause(Connection& connection, uint8_t why);
+  void cork(Connection& connection, bool on);
+
+  // closing.cc
+  void close(Connection& connection, Reason reason);
+  void settle(Connection& connection);
+  void begin_linger(Connection& connection);
+  void bury(Connection& connection);
+  void end_with(Connection& connection, Reason reason);
+  void fail(Connection& connection);
+
+  // timers.cc
+  void arm(Connection& connection);
+  // When something has to happen to the connection, and what; false: nothing is pending.
+  bool deadline(const Connection& connection, uint32_t& due, Reason& reason) const;
+  void expire(Connection& connection);
+  void tick();
+
+  LoopOptions options_;
+  Host& host_;
+  SharedMemory memory_;
+  Stats stats_;
+  ConnectionTable table_;
+  TimerWheel wheel_;
+  std::unique_ptr<Poller> poller_;
+  uint32_t now_ = 0;  // milliseconds, taken once a turn
+
+  // Records of this turn.
+  uint32_t record_count_ = 0;
+  std::vector<Record> events_;                     // closed and drained records that wait for a turn
+  std::vector<std::span<const uint8_t>> wholes_;   // per record: the frame as it came (strip)
+  std::vector<const uint8_t*> bigs_;
+  std::vector<Frame> frames_;                      // scratch of cut()
+  bool delivering_ = false;
+
+  // The slab that requests lie in.
+  uint8_t* slab_ = nullptr;
+  uint32_t slab_at_ = kSlabBytes;
+  bool slab_full_ = false;
+  uint32_t joined_ = 0;        // bytes of an unfinished frame put in front of receive_space()
+  bool into_input_ = false;    // receive_space() was in the connection's own buffer
+  std::vector<uint8_t> scratch_;  // for filters and for lingering connections
+  std::vector<uint8_t> plain_;
+  std::vector<uint8_t> coded_;
+  std::vector<ConnId> waiting_;   // connections whose input may hold whole frames
+
+  // Output of this turn.
+  std::unique_ptr<uint8_t[]> arena_;  // pieces that do not lie side by side elsewhere
+  uint32_t arena_at_ = 0;
+  std::vector<ConnId> dirty_;
+  std::vector<ConnId> flushing_;
+  uint32_t average_reply_ = 256;
+  bool copying_ = false;  // bytes given to emit() do not outlive the call
+
+  std::vector<ConnId> graves_;  // slots to free at the end of the turn
+  std::vector<Listener> listeners_;
+  std::unordered_map<std::string, uint32_t> per_address_;
+  bool started_ = false;
+  uint8_t accept_paused_ = 0;
+  uint32_t accept_resume_at_ = 0;
+  int reserve_fd_ = -1;
+  bool closing_ = false;
+  uint32_t close_at_ = 0;
+};
+
+}  // namespace gaidaros

@@ -1,0 +1,45 @@
+// What a loop is told: how to poll, how to write, what to bear. Durations are milliseconds, sizes
+// bytes; 0 turns a limit off (docs/options.md).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "../frame/framer.h"
+
+namespace gaidaros {
+
+enum class PollingType : uint8_t { edge, level, completion };
+
+struct Limits {
+  uint32_t max_connections = 10'000;
+  uint32_t max_connections_per_ip = 0;
+  uint32_t max_frame_size = 1 << 20;
+  uint32_t output_high_water = 64 * 1024;
+  uint32_t output_limit = 1 << 20;
+  uint32_t max_pipelined = 64;
+  uint32_t first_byte_timeout = 10'000;
+  uint32_t frame_timeout = 10'000;
+  uint32_t idle_timeout = 60'000;
+  uint32_t write_timeout = 30'000;
+  uint32_t handler_timeout = 0;
+  uint32_t linger_idle_timeout = 5'000;
+  uint32_t linger_timeout = 30'000;
+  uint32_t linger_bytes = 1 << 20;
+};
+
+struct LoopOptions {
+  PollingType polling = PollingType::edge;
+  bool send_batching = true;
+  bool cork = false;           // -k
+  bool nodelay = false;        // -K: no gathering
+  bool disable_nagle = false;  // -A
+  bool want_opened = false;
+  bool want_closed = false;
+  uint32_t recv_bytes = 16 * 1024;
+  uint32_t poll_timeout = 1'000;
+  Limits limits;
+  std::unique_ptr<Framer> framer;  // null: bytes go up as chunks, framing is the host's business
+};
+
+}  // namespace gaidaros

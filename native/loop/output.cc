@@ -1,0 +1,304 @@
+// Output: replies in the order of their requests, gathered to one piece a connection and turn, and
+// what happens when the kernel does not take it all.
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "loop.h"
+
+namespace gaidaros {
+
+namespace {
+
+bool is_before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
+
+}  // namespace
+
+int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes, uint32_t flags) {
+  Connection* connection = table_.find(id);
+  if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering) return -1;
+  uint8_t head[Framer::kMaxPrefix];
+  std::vector<uint8_t> framed;
+  if (flags & kReplyFrame && options_.framer) {
+    int prefix = options_.framer->prefix(static_cast<uint32_t>(bytes.size()), head);
+    std::span<const uint8_t> suffix = options_.framer->suffix();
+    if (prefix < 0) {
+      close(*connection, Reason::handler_error);
+      return -1;
+    }
+    framed.reserve(static_cast<size_t>(prefix) + bytes.size() + suffix.size());
+    framed.insert(framed.end(), head, head + prefix);
+    framed.insert(framed.end(), bytes.begin(), bytes.end());
+    framed.insert(framed.end(), suffix.begin(), suffix.end());
+    bytes = framed;
+  }
+  copying_ = true;
+  respond(*connection, sequence, bytes, flags & kReplyMore, flags & kReplyLast);
+  copying_ = false;
+  return static_cast<int64_t>(connection->queued());
+}
+
+int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
+  Connection* connection = table_.find(id);
+  if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering) return -1;
+  const Limits& limits = options_.limits;
+  // Nobody asked for these bytes, so only the handler's restraint bounds them.
+  if (limits.output_limit > 0 && connection->queued() > limits.output_limit) {
+    connection->reset = true;
+    close(*connection, Reason::output_limit);
+    return -1;
+  }
+  copying_ = true;
+  emit(*connection, bytes);
+  copying_ = false;
+  return static_cast<int64_t>(connection->queued());
+}
+
+void Loop::respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more, bool end) {
+  if (connection.state == ConnState::lingering) return;
+  if (sequence != connection.reply_sequence) {
+    if (is_before(connection.reply_sequence, sequence)) hold(connection, sequence, bytes, more, end);
+    return;
+  }
+  if (!bytes.empty()) emit(connection, bytes);
+  if (more || !connection.live()) return;
+  // An eighth of the way each time: a rough mean that needs no history.
+  average_reply_ += (static_cast<uint32_t>(std::min<size_t>(bytes.size(), 1u << 28)) >> 3) - (average_reply_ >> 3);
+  answered(connection, end);
+  if (connection.backlog && !connection.backlog->held.empty()) release_held(connection);
+}
+
+void Loop::answered(Connection& connection, bool end) {
+  connection.reply_sequence++;
+  connection.flight_since = now_;
+  stats_.replies++;
+  if (end && connection.live()) {
+    end_with(connection, Reason::done);
+    // Requests behind this one get no answer.
+    connection.reply_sequence = connection.next_sequence;
+    if (connection.backlog) {
+      connection.backlog->held.clear();
+      connection.backlog->held_bytes = 0;
+    }
+  }
+  if (connection.input_waits) come_back(connection);
+  if (connection.peer_ended || connection.state == ConnState::ending) mark_dirty(connection);
+}
+
+// A reply before its turn. Pieces of one streamed reply are joined.
+void Loop::hold(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more, bool end) {
+  Backlog& backlog = connection.need_backlog();
+  auto place = std::lower_bound(backlog.held.begin(), backlog.held.end(), sequence,
+                                [](const HeldReply& held, uint32_t wanted) { return is_before(held.sequence, wanted); });
+  if (place == backlog.held.end() || place->sequence != sequence) {
+    place = backlog.held.insert(place, HeldReply{});
+    place->sequence = sequence;
+  }
+  if (place->done) return;
+  place->bytes.insert(place->bytes.end(), bytes.begin(), bytes.end());
+  place->done = !more;
+  place->end = end;
+  backlog.held_bytes += bytes.size();
+}
+
+void Loop::release_held(Connection& connection) {
+  bool copying = std::exchange(copying_, true);
+  while (connection.live() && connection.backlog && !connection.backlog->held.empty() &&
+         connection.backlog->held.front().sequence == connection.reply_sequence) {
+    HeldReply& first = connection.backlog->held.front();
+    std::vector<uint8_t> bytes = std::move(first.bytes);
+    bool done = first.done;
+    bool end = first.end;
+    connection.backlog->held_bytes -= bytes.size();
+    first.bytes.clear();
+    if (done) connection.backlog->held.erase(connection.backlog->held.begin());
+    if (!bytes.empty()) emit(connection, bytes);
+    if (!done) break;
+    if (connection.live()) answered(connection, end);
+  }
+  copying_ = copying;
+  if (connection.live()) check_low_water(connection);
+}
+
+void Loop::mark_dirty(Connection& connection) {
+  if (connection.in_dirty) return;
+  connection.in_dirty = true;
+  dirty_.push_back(connection.id());
+  if (!delivering_) host_.wake();
+}
+
+// Adds bytes to a connection's output. Those of the turn's own tables stay where they are until
+// flush(); with copying_ they are the caller's and are copied.
+void Loop::emit(Connection& connection, std::span<const uint8_t> bytes) {
+  if (bytes.empty()) return;
+  bool behind = connection.sending || (connection.backlog && !connection.backlog->output.empty());
+  if (behind && !connection.filter) return queue(connection, bytes);
+  if (options_.nodelay && !connection.filter) return send_at_once(connection, bytes);
+  mark_dirty(connection);
+  if (connection.pending_size == 0 && !copying_) {
+    connection.pending = bytes.data();
+    connection.pending_size = static_cast<uint32_t>(bytes.size());
+  } else if (!copying_ && connection.pending + connection.pending_size == bytes.data()) {
+    connection.pending_size += static_cast<uint32_t>(bytes.size());
+  } else {
+    gather(connection, bytes);
+  }
+}
+
+// Makes one piece in the arena of what is pending and `bytes`.
+void Loop::gather(Connection& connection, std::span<const uint8_t> bytes) {
+  bool at_end = connection.pending_size > 0 && connection.pending + connection.pending_size == arena_.get() + arena_at_;
+  size_t need = bytes.size() + (at_end ? 0 : connection.pending_size);
+  if (need > kOutBytes - arena_at_) {
+    flush();
+    if (!connection.live()) return;
+    bool behind = connection.backlog && !connection.backlog->output.empty();
+    if (bytes.size() > kOutBytes || behind) {
+      if (connection.filter || behind || connection.sending) return queue_plain(connection, bytes);
+      return send_at_once(connection, bytes);
+    }
+    mark_dirty(connection);
+    at_end = false;
+  }
+  uint8_t* start = arena_.get() + arena_at_;
+  if (!at_end && connection.pending_size > 0) {
+    std::memcpy(start, connection.pending, connection.pending_size);
+    arena_at_ += connection.pending_size;
+  }
+  if (!at_end) connection.pending = start;
+  std::memcpy(arena_.get() + arena_at_, bytes.data(), bytes.size());
+  arena_at_ += static_cast<uint32_t>(bytes.size());
+  connection.pending_size += static_cast<uint32_t>(bytes.size());
+}
+
+// Bytes that the socket will get when it takes more.
+void Loop::queue(Connection& connection, std::span<const uint8_t> bytes) {
+  Backlog& backlog = connection.need_backlog();
+  bool idle = backlog.output.empty();
+  backlog.output.push(bytes);
+  if (idle) {
+    backlog.output_since = now_;
+    if (!connection.sending) poller_->send_queued(connection);
+    if (!connection.live()) return;
+    if (options_.limits.write_timeout > 0) arm(connection);
+  }
+  check_high_water(connection);
+}
+
+void Loop::queue_plain(Connection& connection, std::span<const uint8_t> bytes) {
+  if (!connection.filter) return queue(connection, bytes);
+  encode(connection, bytes);
+}
+
+void Loop::encode(Connection& connection, std::span<const uint8_t> bytes) {
+  std::vector<Filter*> chain;
+  for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get()) chain.push_back(filter);
+  std::vector<uint8_t> plain(bytes.begin(), bytes.end());
+  // From the framer's end of the chain to the socket's.
+  for (size_t i = chain.size(); i-- > 0;) {
+    coded_.clear();
+    if (chain[i]->encode(plain, true, coded_) == Filter::Status::kError) return close(connection, Reason::filter_error);
+    plain.swap(coded_);
+  }
+  if (!plain.empty()) queue(connection, plain);
+}
+
+void Loop::send_at_once(Connection& connection, std::span<const uint8_t> bytes) {
+  mark_dirty(connection);
+  connection.pending = bytes.data();
+  connection.pending_size = static_cast<uint32_t>(bytes.size());
+  cork(connection, true);
+  sent(connection, poller_->send_now(connection, bytes));
+  cork(connection, false);
+}
+
+void Loop::cork(Connection& connection, bool on) {
+  if (!options_.cork || connection.fd < 0) return;
+  stats_.syscalls.setsockopt++;
+  set_cork(connection.fd, on);
+}
+
+void Loop::sent(Connection& connection, int result) {
+  if (!connection.live()) return;
+  if (result < 0 && result != -EAGAIN) return failed(connection, -result);
+  auto count = static_cast<uint32_t>(std::max(result, 0));
+  connection.bytes_out += count;
+  stats_.bytes_out += count;
+  connection.last_ms = now_;
+  // Against reentrance: queue() may send, and its outcome comes back here.
+  uint32_t rest = connection.pending_size - std::min(count, connection.pending_size);
+  const uint8_t* at = connection.pending + count;
+  connection.pending = nullptr;
+  connection.pending_size = 0;
+  if (rest > 0) queue(connection, {at, rest});
+}
+
+void Loop::sent_queued(Connection& connection, uint32_t count) {
+  connection.bytes_out += count;
+  stats_.bytes_out += count;
+  connection.last_ms = now_;
+  connection.backlog->output_since = now_;
+  connection.backlog->output.pop(count);
+  if (connection.backlog->output.empty()) mark_dirty(connection);
+  check_low_water(connection);
+}
+
+// Above the mark the client has enough to read: no more of its requests are taken (pitfall 23).
+void Loop::check_high_water(Connection& connection) {
+  uint32_t mark = options_.limits.output_high_water;
+  if (mark == 0 || connection.queued() <= mark) return;
+  connection.was_high = true;
+  if (connection.paused & kPauseOutput) return;
+  connection.paused |= kPauseOutput;
+  poller_->pause(connection);
+}
+
+void Loop::check_low_water(Connection& connection) {
+  if (!connection.was_high || connection.queued() > options_.limits.output_high_water / 2) return;
+  connection.was_high = false;
+  if (connection.watched) push_event(RecordKind::drained, connection, static_cast<uint32_t>(connection.queued()));
+  if (connection.paused & kPauseOutput) unpause(connection, kPauseOutput);
+}
+
+void Loop::unpause(Connection& connection, uint8_t why) {
+  connection.paused &= static_cast<uint8_t>(~why);
+  if (connection.input_waits) come_back(connection);
+  if (connection.paused == 0) poller_->resume(connection);
+}
+
+// Gives the turn's output to the poller: one piece a connection.
+void Loop::flush() {
+  if (dirty_.empty()) {
+    arena_at_ = 0;
+    return;
+  }
+  flushing_.swap(dirty_);
+  dirty_.clear();
+  for (ConnId id : flushing_) {
+    Connection* connection = table_.find(id);
+    if (connection == nullptr) continue;
+    connection->in_dirty = false;
+    if (connection->pending_size == 0 || !connection->live()) continue;
+    std::span<const uint8_t> bytes(connection->pending, connection->pending_size);
+    if (connection->filter) {
+      connection->pending_size = 0;
+      encode(*connection, bytes);
+    } else {
+      cork(*connection, true);
+      poller_->send(*connection, bytes);
+    }
+  }
+  poller_->flush();
+  arena_at_ = 0;
+  for (ConnId id : flushing_) {
+    Connection* connection = table_.find(id);
+    if (connection == nullptr) continue;
+    cork(*connection, false);
+    settle(*connection);
+  }
+  flushing_.clear();
+}
+
+}  // namespace gaidaros

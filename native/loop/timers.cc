@@ -1,0 +1,89 @@
+// Timers: one place a connection in a coarse wheel. Activity only stores a time; when the place comes
+// up, the deadline is worked out anew and the place moved if it was too early.
+
+#include <algorithm>
+
+#include "loop.h"
+
+namespace gaidaros {
+
+namespace {
+
+constexpr uint32_t kClosingLinger = 500;  // a server that goes does not wait long for a peer's FIN
+
+}  // namespace
+
+bool Loop::deadline(const Connection& connection, uint32_t& due, Reason& reason) const {
+  const Limits& limits = options_.limits;
+  bool any = false;
+  auto at = [&](uint32_t since, uint32_t limit, Reason why) {
+    if (limit == 0) return;
+    if (any && static_cast<int32_t>(since + limit - due) >= 0) return;
+    any = true;
+    due = since + limit;
+    reason = why;
+  };
+  if (connection.state == ConnState::lingering) {
+    Reason why = connection.reason == Reason::done ? Reason::linger : connection.reason;
+    uint32_t idle = limits.linger_idle_timeout;
+    if (closing_) idle = idle == 0 ? kClosingLinger : std::min(idle, kClosingLinger);
+    at(connection.last_ms, idle, why);
+    at(connection.linger_since, limits.linger_timeout, why);
+    return any;
+  }
+  if (connection.backlog && !connection.backlog->output.empty())
+    at(connection.backlog->output_since, limits.write_timeout, Reason::write_timeout);
+  if (connection.in_flight() > 0) {
+    at(connection.flight_since, limits.handler_timeout, Reason::handler_timeout);
+    return any;
+  }
+  if (connection.paused != 0 || connection.has_output()) return any;
+  if (connection.partial) {
+    at(connection.frame_since, limits.frame_timeout, Reason::frame_timeout);
+  } else if (connection.bytes_in == 0) {
+    at(connection.last_ms, limits.first_byte_timeout, Reason::first_byte_timeout);
+  } else {
+    at(connection.last_ms, limits.idle_timeout, Reason::idle_timeout);
+  }
+  return any;
+}
+
+// Sees to it that the connection's place comes up no later than its deadline. A place that comes up
+// early costs one look.
+void Loop::arm(Connection& connection) {
+  uint32_t due;
+  Reason reason;
+  if (!connection.live() || !deadline(connection, due, reason)) return;
+  if (connection.timer.scheduled && static_cast<int32_t>(connection.timer.due - due) <= 0) return;
+  wheel_.schedule(connection.slot, due);
+}
+
+void Loop::expire(Connection& connection) {
+  if (!connection.live()) return;
+  uint32_t due;
+  Reason reason;
+  if (!deadline(connection, due, reason)) {
+    // Nothing can be due now (a request is in flight, reading is paused); later something may be.
+    const Limits& limits = options_.limits;
+    uint32_t again = std::max({limits.idle_timeout, limits.frame_timeout, limits.first_byte_timeout});
+    if (again > 0) wheel_.schedule(connection.slot, now_ + std::min(again, 1000u));
+    return;
+  }
+  if (static_cast<int32_t>(due - now_) > 0) return wheel_.schedule(connection.slot, due);
+  connection.reset = reason == Reason::write_timeout;
+  close(connection, reason);
+}
+
+void Loop::tick() {
+  wheel_.advance(now_, [this](uint32_t slot) { expire(table_.at(slot)); });
+  if (accept_resume_at_ != 0 && static_cast<int32_t>(now_ - accept_resume_at_) >= 0) {
+    accept_resume_at_ = 0;
+    resume_accepting(2);
+  }
+  if (closing_ && static_cast<int32_t>(now_ - close_at_) >= 0) {
+    for (uint32_t slot = 0; slot < table_.slots(); slot++)
+      if (Connection& connection = table_.at(slot); connection.live()) close(connection, Reason::shutdown);
+  }
+}
+
+}  // namespace gaidaros
