@@ -29,7 +29,7 @@ struct Result {
   Histogram latency;
   Errors errors;
   uint64_t requests = 0;
-  uint64_t idle_ns = 0;  // with nothing to reap and nothing to send
+  uint64_t idle_ns = 0;  // waiting: nothing to reap, or gathering; what it could have done more
   uint64_t enters = 0;   // io_uring_enter calls
   Usage before, after;
 };
@@ -52,8 +52,7 @@ class Client {
   void wait_for_work(uint64_t deadline_ns);
   void turn(uint64_t deadline_ns);
   void enter();
-  void pace(uint64_t requests_before);
-  double gather_wish_ns_ = 0; uint64_t gather_ns_ = 0, reaped_at_ns_ = 0;
+  void pace(uint64_t answers);
   void received(uint32_t index, const io_uring_cqe& cqe, uint64_t reaped_at_ns);
   void taken(uint32_t index, const char* bytes, uint32_t length, uint64_t reaped_at_ns);
   void condemn(uint32_t index, const Verdict& verdict);
@@ -70,7 +69,8 @@ class Client {
   std::vector<uint32_t> dirty_, starved_;
   Result* result_ = nullptr;
   uint64_t answered_once_ = 0, in_flight_ = 0, receiving_ = 0, last_answer_ns_ = 0;
-  uint64_t failed_ = 0;
+  uint64_t failed_ = 0, next_reap_ns_ = 0;
+  double gather_ns_ = 0;
   bool asking_ = true;   // false: no new requests
   bool closing_ = false;  // end of input is what we wait for, not an error
 };

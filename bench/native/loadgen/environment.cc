@@ -89,7 +89,8 @@ double cache_line_round_trip_ns(const int (&cores)[2]) {
   auto meet = [&](int core) {
     // -100: the other side must not wait for a thread that will never come.
     if (pin_to(core)) pinned++; else pinned = -100;
-    while (pinned >= 0 && pinned < 2) {}
+    // Yields: the other thread may still stand in line for this core.
+    while (pinned >= 0 && pinned < 2) sched_yield();
     return pinned == 2;
   };
   std::thread partner([&] {

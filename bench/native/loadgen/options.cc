@@ -15,6 +15,7 @@ const char* const kUsage =
     "  --warmup S        seconds before measuring (0.2)\n"
     "  --seconds S       seconds measured (1)\n"
     "  --expect WHAT     the response: echo or upper (echo)\n"
+    "  --gather SHARE    reap when this share of the connections has answered, 0 to 0.5; 0: at once (0.25)\n"
     "  --block           sleep while nothing is there, instead of the busy loop\n"
     "  --nodelay         TCP_NODELAY on the generator's sockets\n"
     "  --pid PID         measure this server's CPU time and its wait for a core\n"
@@ -65,6 +66,7 @@ const char* read_valued(std::string_view name, std::string_view value, Options& 
   if (name == "--warmup") return wants(read_number(value, 0.0, 600.0, options.warmup_s), "0 to 600 seconds");
   if (name == "--seconds") return wants(read_number(value, 0.01, 3600.0, options.seconds), "0.01 to 3600 seconds");
   if (name == "--expect") return wants(read_expect(value, options.expect), "echo or upper");
+  if (name == "--gather") return wants(read_number(value, 0.0, 0.5, options.gather), "0 to 0.5");
   if (name == "--pid") return wants(read_number(value, 1, 1 << 30, options.server_pid), "a process id");
   if (name == "--probe") return wants(read_cores(value, options.probe_cores), "two cores, as 0,1");
   return "";

@@ -18,6 +18,7 @@ struct Options {
   uint32_t size = 32;
   double warmup_s = 0.2;
   double seconds = 1;
+  double gather = 0.25;  // share of the connections wished for in one reap
   Expect expect = Expect::kEcho;
   bool block = false;
   bool nodelay = false;
