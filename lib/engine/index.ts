@@ -1,32 +1,10 @@
 // Chooses the engine: native where the addon can be loaded, portable elsewhere. Called by the server.
 
-import { existsSync } from 'node:fs'
 import { GaidarosError } from '../errors.js'
 import type { Engine, EngineHost, EngineOptions } from './engine.js'
+import { createNativeEngine, probe } from './native.js'
 import { createPortableEngine } from './portable/index.js'
 import { portableWarnings } from './portable/warnings.js'
-
-/** What lib/engine/native.ts exports. */
-interface NativeModule {
-  createNativeEngine(options: EngineOptions, host: EngineHost): Engine
-  /** What this machine permits; `reason` says why something is not to be had. */
-  probe(): NativeProbe
-}
-
-export interface NativeProbe {
-  /** The addon is loaded. */
-  available: boolean
-  reason?: string
-  completion?: { available: boolean; reason?: string }
-  /** Sends through a ring, under epoll. */
-  sendBatching?: { available: boolean; reason?: string }
-}
-
-/** What the native engine finds on this machine, for --probe; not available where there is no addon. */
-export async function nativeProbe(): Promise<NativeProbe> {
-  const { module, reason } = await loadNative()
-  return module?.probe() ?? { available: false, reason }
-}
 
 /** Where one warning for the operator goes. */
 export type Warn = (text: string) => void
@@ -37,39 +15,31 @@ export type Warn = (text: string) => void
  * makes its absence an error.
  * @throws GaidarosError ERR_GAIDAROS_ENGINE with the probe's reason when `wanted`, or the polling type, cannot be had
  */
-export async function createEngine(
+export function createEngine(
   wanted: 'auto' | 'native' | 'portable',
   options: EngineOptions,
   host: EngineHost,
   warn: Warn,
-): Promise<Engine> {
-  if (wanted !== 'portable') {
-    const { module, reason } = await loadNative()
-    if (module !== undefined) return makeNative(module, options, host)
-    if (wanted === 'native' || process.env['GAIDAROS_NATIVE'] === 'require')
-      throw refused(`the native engine cannot be had: ${reason}`)
-    return makePortable(options, host, warn, `the native engine cannot be had: ${reason}; `)
-  }
-  return makePortable(options, host, warn, '')
+): Engine {
+  if (wanted === 'portable') return makePortable(options, host, warn, '')
+  const missing = whyNoNative()
+  if (missing === undefined) return makeNative(options, host)
+  if (wanted === 'native' || process.env['GAIDAROS_NATIVE'] === 'require')
+    throw refused(`the native engine cannot be had: ${missing}`)
+  return makePortable(options, host, warn, `the native engine cannot be had: ${missing}; `)
 }
 
-const NATIVE = new URL('./native.js', import.meta.url)
-
-async function loadNative(): Promise<{ module?: NativeModule; reason: string }> {
-  if (process.env['GAIDAROS_NATIVE'] === 'off') return { reason: 'GAIDAROS_NATIVE is off' }
-  const missing = 'this version has no addon for this platform'
-  if (!existsSync(NATIVE) && !existsSync(new URL('./native.ts', import.meta.url)))
-    return { reason: missing }
-  const module = (await import(NATIVE.href)) as NativeModule
-  const { available, reason } = module.probe()
-  return available ? { module, reason: '' } : { reason: reason ?? missing }
+function whyNoNative(): string | undefined {
+  if (process.env['GAIDAROS_NATIVE'] === 'off') return 'GAIDAROS_NATIVE is off'
+  const { available, reason } = probe()
+  return available ? undefined : (reason ?? 'unknown reason')
 }
 
-function makeNative(module: NativeModule, options: EngineOptions, host: EngineHost): Engine {
-  const completion = module.probe().completion
+function makeNative(options: EngineOptions, host: EngineHost): Engine {
+  const { completion } = probe()
   if (options.pollingType === 'completion' && completion?.available === false)
     throw refused(`polling_type completion cannot be had: ${completion.reason ?? 'unknown reason'}`)
-  return module.createNativeEngine(options, host)
+  return createNativeEngine(options, host)
 }
 
 function makePortable(

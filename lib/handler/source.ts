@@ -5,6 +5,9 @@
 const PARAMETERS =
   /^(?:async\s+)?(?:[\w$]+\s*=>|(?:function\s*\*?\s*)?(?:\*\s*)?(?:[\w$]+\s*)?\(\s*(?:[\w$]+\s*)?,?\s*\))/
 
+/** Text that says nothing, or that may reach all arguments. */
+const UNKNOWN = /\b(?:arguments|eval)\b|\[native code\]|\\u/
+
 /**
  * False when the function provably never looks at a second argument.
  * @example
@@ -14,5 +17,5 @@ const PARAMETERS =
 export function seesSecondArgument(fn: (...args: never[]) => unknown): boolean {
   if (fn.length > 1) return true
   const text = Function.prototype.toString.call(fn)
-  return !PARAMETERS.test(text) || /\b(?:arguments|eval)\b/.test(text) || text.includes('\\u')
+  return !PARAMETERS.test(text) || UNKNOWN.test(text)
 }

@@ -28,12 +28,12 @@ const TRIES = 5
  * @throws GaidarosError ERR_GAIDAROS_LISTEN; what was bound before stays so until the engine is closed
  */
 export async function bind(
-  makeEngine: () => Promise<Engine>,
+  makeEngine: () => Engine,
   options: BindOptions,
 ): Promise<{ engine: Engine; addresses: Address[] }> {
   const targets = await resolveTargets(options)
   for (let tries = 1; ; tries++) {
-    const engine = await makeEngine()
+    const engine = makeEngine()
     try {
       return { engine, addresses: await bindAll(engine, targets, options) }
     } catch (error) {

@@ -155,7 +155,7 @@ export class Gaidaros implements AsyncDisposable {
     return resolveHandler(this.#settings as HandlerSettings, { allowCode })
   }
 
-  async #makeEngine(plan: HandlerPlan): Promise<Engine> {
+  #makeEngine(plan: HandlerPlan): Engine {
     const dispatcher = new Dispatcher({
       plan,
       log: this.#log,
@@ -163,7 +163,7 @@ export class Gaidaros implements AsyncDisposable {
       ...this.#limits,
     })
     const options = { ...engineOptions(this.#settings, plan), limits: this.#limits }
-    const engine = await createEngine(this.#settings.engine, options, dispatcher, (text) =>
+    const engine = createEngine(this.#settings.engine, options, dispatcher, (text) =>
       this.#warnOnce(text),
     )
     dispatcher.attach(engine)
