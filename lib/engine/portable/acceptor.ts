@@ -3,24 +3,21 @@
 import type { Socket } from 'node:net'
 import { KIND } from '../layout.js'
 import type { CloseReason } from '../reasons.js'
+import type { Arrivals } from './arrivals.js'
 import type { Closing } from './closing.js'
 import { Connection } from './connection.js'
 import type { Context } from './context.js'
-import type { Replies } from './replies.js'
-import type { Turns } from './turns.js'
 
 export class Acceptor {
   readonly #context: Context
   readonly #closing: Closing
-  readonly #replies: Replies
-  readonly #turns: Turns
+  readonly #arrivals: Arrivals
   readonly #perIp = new Map<string, number>()
 
-  constructor(context: Context, closing: Closing, replies: Replies, turns: Turns) {
+  constructor(context: Context, closing: Closing, arrivals: Arrivals) {
     this.#context = context
     this.#closing = closing
-    this.#replies = replies
-    this.#turns = turns
+    this.#arrivals = arrivals
   }
 
   accept(socket: Socket): void {
@@ -32,7 +29,7 @@ export class Acceptor {
     counters.accepted++
     counters.active++
     this.#count(connection, 1)
-    this.#connect(connection)
+    this.#arrivals.attach(connection)
     if (refused !== undefined) this.#closing.close(connection, refused)
     else if (options.wantOpened) this.#context.tell(KIND.opened, connection, 0)
     if (refused === undefined) socket.resume()
@@ -58,17 +55,5 @@ export class Acceptor {
     const count = (this.#perIp.get(address) ?? 0) + change
     if (count === 0) this.#perIp.delete(address)
     else this.#perIp.set(address, count)
-  }
-
-  #connect(connection: Connection): void {
-    const { socket } = connection
-    const turns = this.#turns
-    socket.on('data', (chunk: Buffer) => turns.input(connection, chunk))
-    socket.on('end', () => turns.ended(connection))
-    socket.on('drain', () => this.#replies.flush(connection))
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      this.#closing.error(connection, error.code),
-    )
-    socket.on('close', () => this.#closing.closed(connection))
   }
 }

@@ -13,6 +13,8 @@ import type {
 } from '../engine.js'
 import type { CloseReason } from '../reasons.js'
 import { Acceptor } from './acceptor.js'
+import { Answers } from './answers.js'
+import { Arrivals } from './arrivals.js'
 import { Closing } from './closing.js'
 import type { Connection } from './connection.js'
 import { Context } from './context.js'
@@ -38,23 +40,27 @@ export class PortableEngine implements Engine {
   readonly #sweep: Sweep
   readonly #acceptor: Acceptor
   readonly #listeners: Listeners
+  /** Called when the last connection is gone. */
+  readonly #idle: (() => void)[] = []
 
   constructor(options: EngineOptions, host: EngineHost) {
     this.#context = new Context(options)
     this.#closing = new Closing(this.#context)
     this.#replies = new Replies(this.#context, this.#closing)
-    this.#turns = new Turns(this.#context, this.#replies, this.#closing, host)
+    const answers = new Answers(this.#context, this.#replies, this.#closing)
+    this.#turns = new Turns(this.#context, this.#replies, this.#closing, answers, host)
     this.#sweep = new Sweep(this.#context, this.#closing, this.#replies)
-    this.#acceptor = new Acceptor(this.#context, this.#closing, this.#replies, this.#turns)
+    const arrivals = new Arrivals(this.#context, this.#closing, this.#replies, this.#turns)
+    this.#acceptor = new Acceptor(this.#context, this.#closing, arrivals)
     this.#listeners = new Listeners(this.#context, (socket) => {
       this.#sweep.start()
       this.#acceptor.accept(socket)
     })
     this.#closing.onGone = (connection) => this.#gone(connection)
     this.#context.settle = () => this.#settle()
-    this.records = this.#turns.records
-    this.replies = this.#turns.replies
-    this.out = this.#turns.out
+    this.records = this.#turns.records.words
+    this.replies = answers.words
+    this.out = answers.out
   }
 
   get slab(): Buffer {
@@ -115,7 +121,9 @@ export class PortableEngine implements Engine {
 
   framed(slot: number, generation: number, count: number, partial: boolean): void {
     const connection = this.#open(slot, generation)
-    if (connection !== undefined) this.#turns.framed(connection, count, partial)
+    if (connection === undefined) return
+    this.#turns.opened(connection, count)
+    this.#turns.unfinished(connection, partial, count > 0)
   }
 
   watch(slot: number, generation: number): void {
@@ -166,7 +174,9 @@ export class PortableEngine implements Engine {
 
   #gone(connection: Connection): void {
     this.#acceptor.gone(connection)
-    if (this.#context.counters.active === 0) this.#sweep.stop()
+    if (this.#context.counters.active > 0) return
+    this.#sweep.stop()
+    for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   async #shutDown(graceMs: number): Promise<void> {
@@ -178,6 +188,9 @@ export class PortableEngine implements Engine {
     if (graceMs <= 0) closeAll()
     const timer = setTimeout(closeAll, graceMs)
     await this.#listeners.closed()
+    // A listener is closed with the sockets it accepted, just before these say so themselves.
+    if (this.#context.counters.active > 0)
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
     clearTimeout(timer)
     // The last closed records are handed up in the tick that follows the last close.
     await new Promise(setImmediate)

@@ -37,20 +37,6 @@ export class Replies {
     this.#advance(connection, last)
   }
 
-  /** The same with bytes that may be rewritten after this. */
-  copied(
-    connection: Connection,
-    sequence: number,
-    data: Uint8Array,
-    start: number,
-    end: number,
-    last: boolean,
-  ): void {
-    const { spool } = this.#context
-    spool.copy(data, start, end)
-    this.whole(connection, sequence, spool.buffer, spool.start, spool.end, last)
-  }
-
   /** Engine.reply() on a live connection. */
   piece(
     connection: Connection,
