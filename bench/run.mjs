@@ -108,7 +108,7 @@ function writeResults(machine, plan, results) {
 }
 
 async function main(plan) {
-  if (plan.serverCore === plan.clientCore) console.log('NOTE: server and generator share a core; ratios then tell little')
+  if (plan.serverCore === plan.clientCore) console.log('NOTE: server and generator share a core: ratios tell little')
   const reason = build('loadgen')
   if (reason) throw new Error(`the generator cannot be built: ${reason}`)
   const machine = describeMachine()

@@ -8,9 +8,12 @@ import process from 'node:process'
 const alive = new Set()
 const GRACE_MS = 2_000
 
-// taskset replaces itself by the command, so the child's id is the command's.
+/**
+ * Starts a command on a core. It dies with the runner, even when that is killed; setpriv and taskset
+ * replace themselves by what follows, so the child's id is the command's.
+ */
 export function start(command, core) {
-  const child = spawn('taskset', ['-c', String(core), ...command], {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'taskset', '-c', String(core), ...command], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -66,10 +66,17 @@ function cells(row) {
   ]
 }
 
+/** A slow reference flatters every ratio: libuv does the same work and must not be faster. */
+function doubtReference(rows) {
+  const libuv = rows.find((row) => row.peer === 'libuv')
+  if (!libuv || libuv.ratio.quartiles[0] <= 1) return []
+  return [`  DOUBTFUL: libuv in C was faster than the reference (${fixed(libuv.ratio.median, 3)}); every ratio here flatters`]
+}
+
 /** A cell's table as text. */
 export function table(rows) {
   const errors = rows.filter((row) => row.firstError).map((row) => `  ${row.peer}: ${row.errors} errors, first: ${row.firstError}`)
-  return [aligned([HEAD, ...rows.map(cells)]), ...errors].join('\n')
+  return [aligned([HEAD, ...rows.map(cells)]), ...doubtReference(rows), ...errors].join('\n')
 }
 
 /** The floors of all cells beside what was measured, as text. */

@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t kSecond = 1000000000u;
 constexpr uint64_t kStallNs = 5 * kSecond;
+constexpr uint64_t kFirstAnswersNs = 10 * kSecond;
 constexpr uint64_t kDrainNs = 2 * kSecond;
 constexpr uint64_t kCloseNs = 1 * kSecond;
 constexpr uint64_t kSleepNs = kSecond / 100;
@@ -125,7 +126,7 @@ void Client::fail(uint32_t index, uint64_t& counter, const std::string& what) {
   counter++;
   // Its open requests are part of this error, not unanswered ones on top.
   in_flight_ -= connection.in_flight();
-  if (result_->errors.first.empty()) result_->errors.first = "connection " + std::to_string(index) + ": " + what;
+  note("connection " + std::to_string(index) + ": " + what);
   shutdown(connection.fd, SHUT_RDWR);
 }
 
@@ -232,12 +233,14 @@ void Client::run_until(uint64_t end_ns, bool all_answered) {
   last_answer_ns_ = now_ns();
   for (uint64_t now = last_answer_ns_; now < end_ns || waiting(); now = now_ns()) {
     if (failed_ == connections_.size()) return;
-    if (now > last_answer_ns_ + kStallNs) {
-      if (result_->errors.first.empty()) result_->errors.first = "no response for 5 s";
-      return;
-    }
+    if (now > last_answer_ns_ + kStallNs) return note("no response for 5 s");
+    if (now > end_ns + kFirstAnswersNs) return note("a connection without any response after 10 s");
     turn(std::max(end_ns, now + kSleepNs));
   }
+}
+
+void Client::note(const std::string& what) {
+  if (result_->errors.first.empty()) result_->errors.first = what;
 }
 
 void Client::drain() {
@@ -245,7 +248,7 @@ void Client::drain() {
   uint64_t deadline = now_ns() + kDrainNs;
   while (in_flight_ > 0 && now_ns() < deadline) turn(deadline);
   result_->errors.unanswered += in_flight_;
-  if (in_flight_ > 0 && result_->errors.first.empty()) result_->errors.first = "requests without a response";
+  if (in_flight_ > 0) note("requests without a response");
 }
 
 void Client::close_all() {

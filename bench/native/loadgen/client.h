@@ -57,6 +57,7 @@ class Client {
   void taken(uint32_t index, const char* bytes, uint32_t length, uint64_t reaped_at_ns);
   void condemn(uint32_t index, const Verdict& verdict);
   void sent(uint32_t index, int result);
+  void note(const std::string& what);
   void fail(uint32_t index, uint64_t& counter, const std::string& what);
   void run_until(uint64_t end_ns, bool all_answered);
   void drain();

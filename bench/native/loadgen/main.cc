@@ -1,12 +1,21 @@
 // loadgen: asks a line server at a fixed concurrency and checks every byte of every response.
 // Exit code 0; 1 errors were seen or no connection was to be had; 2 misuse; 4 the kernel refuses io_uring.
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <memory>
 
 #include "client.h"
 #include "report.h"
+
+namespace {
+
+// Connecting ten thousand times, a stall, the last responses and the close, on a slow machine.
+constexpr unsigned kPatienceS = 45;
+
+}  // namespace
 
 int main(int argc, char** argv) {
   std::string problem;
@@ -16,6 +25,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::signal(SIGPIPE, SIG_IGN);
+  // Whatever happens to its parent or to the server: a busy loop on a core must end.
+  alarm(static_cast<unsigned>(options->warmup_s + options->seconds) + kPatienceS);
   bool probing = options->probe_cores[0] >= 0;
   bench::Distance distance;
   if (probing) distance.before_ns = bench::cache_line_round_trip_ns(options->probe_cores);
