@@ -74,12 +74,15 @@ export class Interpolation {
     const target =
       this.#entries.get(name(entry.section, key)) ?? this.#entries.get(name('global', key))
     if (target === undefined)
-      return failed(`%(${key})s: no such key in [${entry.section}] or [global]`)
+      return failed(`%(${key})s: no such key in ${places(entry.section)}`)
     if (this.#hidden(target)) return failed(`%(${key})s refers to a secret`)
     const inner = this.#expand(target)
     return { result: inner.result, depth: inner.depth + 1 }
   }
 }
+
+const places = (section: string): string =>
+  section === 'global' ? '[global]' : `[${section}] or [global]`
 
 const name = (section: string, key: string): string => `${section}\n${key}`
 

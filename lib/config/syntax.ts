@@ -60,7 +60,7 @@ class Parser {
 
   line(raw: string, number: number): void {
     const text = trim(raw)
-    if (CONTROL.test(raw)) this.#problem(number, 'a control character')
+    if (CONTROL.test(raw)) this.#problem(number, 'wanted text without control characters')
     // An empty line belongs to the value if another continuation line follows, a comment never.
     else if (text === '') this.#open?.lines.push('')
     else if (COMMENT.test(text)) return

@@ -8,7 +8,7 @@ import { isCode } from './expression.js'
 import type { Problem } from './problem.js'
 import { type Assignment, type Origin, originText, valueProblem } from './source.js'
 import type { OptionName } from './table.js'
-import { unavailable } from './unavailable.js'
+import { isAvailable } from './unavailable.js'
 import { writeValue } from './write.js'
 
 /** Checks the effective values. `root`: the process runs as root. Returns every problem. */
@@ -45,7 +45,7 @@ const about = (assignment: Assignment, message: string): Problem =>
 
 function notAvailable(assignment: Assignment): Problem[] {
   const { option } = assignment
-  if (!unavailable.has(option.name as OptionName) || isDefault(assignment)) return []
+  if (isAvailable(option) || isDefault(assignment)) return []
   const standard = writeValue(option, defaultValue(option)) || 'empty'
   return [about(assignment, `not available in this version; it must be ${standard}`)]
 }

@@ -3,8 +3,8 @@
 import { confValue } from './conftext.js'
 import { confKey } from './names.js'
 import { type Option, sections } from './option.js'
-import { type OptionName, table } from './table.js'
-import { unavailable } from './unavailable.js'
+import { table } from './table.js'
+import { isAvailable, laterNote } from './unavailable.js'
 import { firstSentence } from './usage.js'
 
 /** What the sample says where the built-in value is empty: the user's own file joins the chain. */
@@ -21,7 +21,7 @@ function sectionText(section: string): string {
 }
 
 function rowText(option: Option): string {
-  const later = unavailable.has(option.name as OptionName) ? ' (not available in this version)' : ''
+  const later = isAvailable(option) ? '' : ` ${laterNote(option)}.`
   const value = own[option.name] ?? text(option)
   return `# ${firstSentence(option.doc)}${later}\n${`${confKey(option)} = ${confValue(value)}`.trimEnd()}`
 }

@@ -1,5 +1,6 @@
 // Options whose feature this version does not have: only their default is accepted. The one list; it shrinks to nothing.
 
+import type { Option } from './option.js'
 import type { OptionName } from './table.js'
 
 /** Options that may only have their default value. `protocol`, for example, is TCP. */
@@ -77,3 +78,12 @@ export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
   'cluster_accept_timeout',
   'cluster_claim',
 ])
+
+/** True when this version has the option's feature. */
+export const isAvailable = (option: Option): boolean => !unavailable.has(option.name as OptionName)
+
+/** What documents say of an option that is not: `Only TCP in this version`. */
+export const laterNote = ({ kind, default: standard }: Option): string =>
+  kind.type === 'enum' && standard !== ''
+    ? `Only ${standard} in this version`
+    : 'Not available in this version'

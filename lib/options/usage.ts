@@ -3,17 +3,14 @@
 import { flagsOf } from './flags.js'
 import { confKey } from './names.js'
 import { type Option, sections } from './option.js'
-import { type OptionName, table } from './table.js'
-import { unavailable } from './unavailable.js'
+import { table } from './table.js'
+import { isAvailable, laterNote } from './unavailable.js'
 
 const WIDTH = 80
 const COLUMN = 30
 const NO_BREAK = '\u00a0'
 
 const rows: readonly Option[] = table
-
-/** True when this version has the option's feature. */
-const isAvailable = (option: Option): boolean => !unavailable.has(option.name as OptionName)
 
 /**
  * The text of --help: options by section with letters, first sentence and default, at most 80 columns.
@@ -122,7 +119,7 @@ function remarks(option: Option): string[] {
     ...(option.perNode ? ['A list gives one for each cluster node.'] : []),
     ...(option.reloadable ? ['Changes on reload.'] : []),
     ...userFileRemark(option),
-    ...(isAvailable(option) ? [] : ['**Not available in this version.**']),
+    ...(isAvailable(option) ? [] : [`**${laterNote(option)}.**`]),
   ]
 }
 

@@ -76,7 +76,10 @@ const isAbsent = (error: unknown): boolean =>
   )
 
 /** The addresses that a host stands for. @throws GaidarosError ERR_GAIDAROS_LISTEN when its name cannot be resolved */
-export async function resolveTargets({ host, ipVersion }: Pick<BindOptions, 'host' | 'ipVersion'>): Promise<Target[]> {
+export async function resolveTargets({
+  host,
+  ipVersion,
+}: Pick<BindOptions, 'host' | 'ipVersion'>): Promise<Target[]> {
   if (host === 'localhost')
     return wanted(ipVersion, [
       { address: '127.0.0.1', v6only: true, optional: ipVersion === 0 },

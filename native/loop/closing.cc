@@ -65,9 +65,14 @@ void Loop::end_with(Connection& connection, Reason reason) {
   mark_dirty(connection);
 }
 
-// The handler failed: no request behind the failed one is answered.
+// The handler failed: no request behind the failed one is answered. A reply that was sent in part is
+// broken off by a reset, so that the peer does not take it for a whole one.
 void Loop::fail(Connection& connection) {
   if (!connection.live() || connection.state == ConnState::lingering) return;
+  if (connection.streaming) {
+    connection.reset = true;
+    return close(connection, Reason::handler_error);
+  }
   end_with(connection, Reason::handler_error);
   connection.reason = Reason::handler_error;
   connection.reply_sequence = connection.next_sequence;

@@ -138,7 +138,11 @@ void Loop::apply(const Record& record, const Reply& reply, uint32_t index) {
   if (!connection->live()) return;
   if (static_cast<Answer>(reply.kind & 0xff) == Answer::failed) return fail(*connection);
   if (kind != RecordKind::request) {
-    if (kind == RecordKind::ended) connection->ended_told = true;
+    if (kind == RecordKind::ended) {
+      connection->ended_told = true;
+      if (connection->partial) stats_.dropped_frames++;
+      connection->partial = false;
+    }
     if (connection->peer_ended) mark_dirty(*connection);
     return;
   }

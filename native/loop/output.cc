@@ -37,6 +37,7 @@ int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes
   copying_ = true;
   respond(*connection, sequence, bytes, flags & kReplyMore, flags & kReplyLast);
   copying_ = false;
+  check_high_water(*connection);
   return static_cast<int64_t>(connection->queued());
 }
 
@@ -53,6 +54,7 @@ int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
   copying_ = true;
   emit(*connection, bytes);
   copying_ = false;
+  check_high_water(*connection);
   return static_cast<int64_t>(connection->queued());
 }
 
@@ -63,6 +65,7 @@ void Loop::respond(Connection& connection, uint32_t sequence, std::span<const ui
     return;
   }
   if (!bytes.empty()) emit(connection, bytes);
+  connection.streaming = more;
   if (more || !connection.live()) return;
   // An eighth of the way each time: a rough mean that needs no history.
   average_reply_ += (static_cast<uint32_t>(std::min<size_t>(bytes.size(), 1u << 28)) >> 3) - (average_reply_ >> 3);
@@ -115,6 +118,7 @@ void Loop::release_held(Connection& connection) {
     first.bytes.clear();
     if (done) connection.backlog->held.erase(connection.backlog->held.begin());
     if (!bytes.empty()) emit(connection, bytes);
+    connection.streaming = !done;
     if (!done) break;
     if (connection.live()) answered(connection, end);
   }
@@ -296,6 +300,7 @@ void Loop::flush() {
     Connection* connection = table_.find(id);
     if (connection == nullptr) continue;
     cork(*connection, false);
+    if (connection->was_high && connection->live()) check_low_water(*connection);
     settle(*connection);
   }
   flushing_.clear();

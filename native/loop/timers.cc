@@ -51,8 +51,8 @@ bool Loop::deadline(const Connection& connection, uint32_t& due, Reason& reason)
 // Sees to it that the connection's place comes up no later than its deadline. A place that comes up
 // early costs one look.
 void Loop::arm(Connection& connection) {
-  uint32_t due;
-  Reason reason;
+  uint32_t due = 0;
+  Reason reason{};
   if (!connection.live() || !deadline(connection, due, reason)) return;
   if (connection.timer.scheduled && static_cast<int32_t>(connection.timer.due - due) <= 0) return;
   wheel_.schedule(connection.slot, due);
@@ -60,8 +60,8 @@ void Loop::arm(Connection& connection) {
 
 void Loop::expire(Connection& connection) {
   if (!connection.live()) return;
-  uint32_t due;
-  Reason reason;
+  uint32_t due = 0;
+  Reason reason{};
   if (!deadline(connection, due, reason)) {
     // Nothing can be due now (a request is in flight, reading is paused); later something may be.
     const Limits& limits = options_.limits;

@@ -176,7 +176,7 @@ export const timers: Cases = {
     const served = await ctx.serve({
       firstByteTimeout: brief(250),
       frameTimeout: brief(100),
-      idleTimeout: brief(100),
+      idleTimeout: brief(400),
     })
     await connect(served)
     await begin(served)
