@@ -40,6 +40,12 @@ export class GaidarosError extends Error {
 }
 
 /** A TypeError with a code: the programmer passed something of the wrong kind. */
-export function misuse(code: ErrorCode, message: string, cause?: unknown): TypeError & { code: ErrorCode } {
-  return Object.assign(new TypeError(message, cause === undefined ? undefined : { cause }), { code })
+export function misuse(
+  code: ErrorCode,
+  message: string,
+  cause?: unknown,
+): TypeError & { code: ErrorCode } {
+  return Object.assign(new TypeError(message, cause === undefined ? undefined : { cause }), {
+    code,
+  })
 }

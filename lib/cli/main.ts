@@ -27,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const line = parseCommandLine(argv)
   if (asksFor(line, 'usage')) return told(usage())
   if (asksFor(line, 'version')) return told(versionLine())
-  if (asksFor(line, 'probe')) return told(...(await probeLines()))
+  if (asksFor(line, 'probe')) return told(...probeLines())
   try {
     return await act(resolve({ commandLine: line, environment: process.env }))
   } catch (error) {

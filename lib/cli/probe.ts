@@ -1,8 +1,7 @@
 // --probe: what this machine permits, and why something is not to be had.
 
 import { release } from 'node:os'
-import type { NativeProbe } from '../engine/index.js'
-import { nativeProbe } from '../engine/index.js'
+import { type NativeProbe, nativeProbe } from '../engine/index.js'
 import { type Fact, MINIMUM, machineFacts, reaches } from './machine.js'
 import { versionLine } from './version.js'
 
@@ -37,11 +36,11 @@ function nativeFacts(probe: NativeProbe): Fact[] {
 /**
  * The lines of --probe: one a fact, with the reason where something is lacking.
  * @example
- * (await probeLines()).at(-1) // '-T completion  no: io_uring_setup: EPERM'
+ * probeLines().at(-1) // '-T completion  no: io_uring_setup: EPERM'
  */
-export async function probeLines(): Promise<string[]> {
+export function probeLines(): string[] {
   const portable = feature('portable engine', undefined)
-  const facts = [...machineFacts(), ...nativeFacts(await nativeProbe()), portable]
+  const facts = [...machineFacts(), ...nativeFacts(nativeProbe()), portable]
   const width = Math.max(...facts.map(({ name }) => name.length)) + 2
   const line = ({ name, value, lack }: Fact) =>
     `${name.padEnd(width)}${value}${lack === undefined ? '' : `: ${lack}`}`

@@ -73,8 +73,7 @@ export class Interpolation {
     if (key === undefined) return failed('a % is not followed by % or (name)s')
     const target =
       this.#entries.get(name(entry.section, key)) ?? this.#entries.get(name('global', key))
-    if (target === undefined)
-      return failed(`%(${key})s: no such key in ${places(entry.section)}`)
+    if (target === undefined) return failed(`%(${key})s: no such key in ${places(entry.section)}`)
     if (this.#hidden(target)) return failed(`%(${key})s refers to a secret`)
     const inner = this.#expand(target)
     return { result: inner.result, depth: inner.depth + 1 }

@@ -5,7 +5,12 @@ import type { CloseReason } from './reasons.js'
 
 /** A framer that the engine cuts requests with; 'chunk' hands raw bytes up, framing is then done in JS. */
 export type FramerSpec =
-  | { kind: 'delimiter'; delimiter: Uint8Array; strip: boolean; /** strip: also take one CR before it */ cr?: boolean }
+  | {
+      kind: 'delimiter'
+      delimiter: Uint8Array
+      strip: boolean /** strip: also take one CR before it */
+      cr?: boolean
+    }
   | {
       kind: 'length'
       type: 'u8' | 'u16be' | 'u16le' | 'u32be' | 'u32le'
@@ -146,13 +151,25 @@ export interface Engine {
    * Bytes are copied or sent before this returns. `flags`: REPLY_FLAG. undefined: no bytes.
    * @returns bytes that wait unsent or held on the connection, -1 when it is gone.
    */
-  reply(slot: number, generation: number, sequence: number, data: Uint8Array | undefined, flags: number): number
+  reply(
+    slot: number,
+    generation: number,
+    sequence: number,
+    data: Uint8Array | undefined,
+    flags: number,
+  ): number
   /** Sends bytes that answer no request, at once in the order of calls. Same return value. Above outputLimit the connection is closed. */
   write(slot: number, generation: number, data: Uint8Array): number
   /** Reads no more requests, sends what is answered, then closes (reason 'done'). */
   end(slot: number, generation: number): void
   /** Closes now; unsent output is dropped. */
   close(slot: number, generation: number, reason: CloseReason): void
+  /**
+   * Stops accepting, ends idle connections, lets what is in flight finish for at most `graceMs`, then
+   * closes what is left (reason 'shutdown'). The promise settles when every descriptor is closed and
+   * nothing keeps the process alive.
+   */
+  close(graceMs: number): Promise<void>
   pause(slot: number, generation: number): void
   resume(slot: number, generation: number): void
   /**
@@ -170,10 +187,4 @@ export interface Engine {
   setLimits(limits: Limits): void
   /** Stops accepting: listeners are closed. */
   stopListening(): void
-  /**
-   * Stops accepting, ends idle connections, lets what is in flight finish for at most `graceMs`, then
-   * closes what is left (reason 'shutdown'). The promise settles when every descriptor is closed and
-   * nothing keeps the process alive.
-   */
-  close(graceMs: number): Promise<void>
 }

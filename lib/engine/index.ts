@@ -6,6 +6,8 @@ import { createNativeEngine, probe } from './native.js'
 import { createPortableEngine } from './portable/index.js'
 import { portableWarnings } from './portable/warnings.js'
 
+export { type NativeProbe, probe as nativeProbe } from './native.js'
+
 /** Where one warning for the operator goes. */
 export type Warn = (text: string) => void
 

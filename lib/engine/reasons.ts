@@ -29,5 +29,7 @@ export type CloseReason = (typeof REASONS)[number]
 
 /** Reasons that an operator wants to see in the log. */
 export const ABNORMAL: ReadonlySet<CloseReason> = new Set(
-  REASONS.filter((r) => !['end', 'done', 'closed', 'shutdown', 'reset', 'idle_timeout'].includes(r)),
+  REASONS.filter(
+    (r) => !['end', 'done', 'closed', 'shutdown', 'reset', 'idle_timeout'].includes(r),
+  ),
 )

@@ -1,4 +1,5 @@
-// The addon's exports: Engine, probe() and the layout that lib/engine/native.ts compares with its own.
+// The addon's exports: Engine, probe() and the layout that lib/engine/native.ts compares with its
+// own.
 
 #include <gnu/libc-version.h>
 #include <napi.h>

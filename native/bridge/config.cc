@@ -12,7 +12,9 @@ uint32_t number(const Napi::Object& object, const char* name) {
 }
 
 bool flag(const Napi::Object& object, const char* name) { return object.Get(name).ToBoolean(); }
-std::string text(const Napi::Object& object, const char* name) { return object.Get(name).ToString(); }
+std::string text(const Napi::Object& object, const char* name) {
+  return object.Get(name).ToString();
+}
 
 std::unique_ptr<Framer> read_length(const Napi::Object& object) {
   LengthSpec spec;
@@ -33,7 +35,8 @@ std::unique_ptr<Framer> read_framer(const Napi::Object& object) {
   std::string kind = text(object, "kind");
   if (kind == "delimiter") {
     auto bytes = object.Get("delimiter").As<Napi::Uint8Array>();
-    return make_delimiter_framer({{bytes.Data(), bytes.ByteLength()}, flag(object, "strip"), flag(object, "cr")});
+    return make_delimiter_framer(
+        {{bytes.Data(), bytes.ByteLength()}, flag(object, "strip"), flag(object, "cr")});
   }
   if (kind == "length") return read_length(object);
   if (kind == "varint") return make_varint_framer(flag(object, "strip"));
@@ -85,7 +88,8 @@ LoopOptions read_options(const Napi::Object& object) {
 
 Reason reason_of(const Napi::Value& value) {
   uint32_t number = value.ToNumber().Uint32Value();
-  return number < static_cast<uint32_t>(Reason::kCount) ? static_cast<Reason>(number) : Reason::closed;
+  return number < static_cast<uint32_t>(Reason::kCount) ? static_cast<Reason>(number)
+                                                        : Reason::closed;
 }
 
 }  // namespace gaidaros

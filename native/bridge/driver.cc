@@ -24,7 +24,9 @@ void Driver::start() {
     if (self.busy_poll_us_ > 0 && self.running_) self.spin();
   });
   // Replies that came from promises and timers of this round leave together, just before the sleep.
-  uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { of(reinterpret_cast<uv_handle_t*>(handle)).before_sleep(); });
+  uv_prepare_start(&prepare_, [](uv_prepare_t* handle) {
+    of(reinterpret_cast<uv_handle_t*>(handle)).before_sleep();
+  });
   wanted_ = true;
 }
 
@@ -34,8 +36,8 @@ void Driver::turn() {
   after_turn_();
 }
 
-// Looks for more a while before sleeping: a wake-up costs some microseconds that a single connection
-// would otherwise wait for each time. libuv's own work is looked at in between.
+// Looks for more a while before sleeping: a wake-up costs some microseconds that a single
+// connection would otherwise wait for each time. libuv's own work is looked at in between.
 void Driver::spin() {
   uint64_t now = uv_hrtime();
   uint64_t until = now + busy_poll_us_ * 1000ULL;
@@ -69,7 +71,8 @@ void Driver::before_sleep() {
   } else if (timer_ms_ < 0 || !uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_)) ||
              uv_timer_get_due_in(&timer_) > static_cast<uint64_t>(timeout)) {
     uv_timer_start(
-        &timer_, [](uv_timer_t* handle) { of(reinterpret_cast<uv_handle_t*>(handle)).wanted_ = true; },
+        &timer_,
+        [](uv_timer_t* handle) { of(reinterpret_cast<uv_handle_t*>(handle)).wanted_ = true; },
         static_cast<uint64_t>(timeout), 0);
   }
   timer_ms_ = timeout;
@@ -79,8 +82,9 @@ void Driver::stop(std::function<void()> done) {
   if (!running_) return;
   running_ = false;
   done_ = std::move(done);
-  for (uv_handle_t* handle : {reinterpret_cast<uv_handle_t*>(&poll_), reinterpret_cast<uv_handle_t*>(&timer_),
-                              reinterpret_cast<uv_handle_t*>(&prepare_), reinterpret_cast<uv_handle_t*>(&idle_)})
+  for (uv_handle_t* handle :
+       {reinterpret_cast<uv_handle_t*>(&poll_), reinterpret_cast<uv_handle_t*>(&timer_),
+        reinterpret_cast<uv_handle_t*>(&prepare_), reinterpret_cast<uv_handle_t*>(&idle_)})
     close_handle(handle);
 }
 

@@ -12,7 +12,8 @@ namespace {
 std::span<const uint8_t> bytes_of(const Napi::Value& value) {
   if (!value.IsTypedArray()) return {};
   auto array = value.As<Napi::TypedArray>();
-  return {static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
+  return {static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(),
+          array.ByteLength()};
 }
 
 Napi::Object address_object(Napi::Env env, const Address& address) {
@@ -60,7 +61,8 @@ Engine::Engine(const Napi::CallbackInfo& info)
   turn_ = Napi::Persistent(info[1].As<Napi::Function>());
   uv_loop_t* uv = nullptr;
   napi_get_uv_event_loop(env_, &uv);
-  driver_ = std::make_unique<Driver>(uv, *loop_, info[2].ToNumber().Uint32Value(), [this] { finish_when_done(); });
+  driver_ = std::make_unique<Driver>(uv, *loop_, info[2].ToNumber().Uint32Value(),
+                                     [this] { finish_when_done(); });
   napi_add_async_cleanup_hook(env_, on_teardown, this, &teardown_);
 }
 
@@ -106,7 +108,8 @@ void Engine::turn(uint32_t count) {
   if (status == napi_ok) return;
   // Whatever was thrown is the process's to report; no reply of this turn can be trusted.
   auto* replies = static_cast<Reply*>(memory_[1].Value().As<Napi::ArrayBuffer>().Data());
-  for (uint32_t i = 0; i < count; i++) replies[i] = {static_cast<uint32_t>(Answer::failed), 0, 0, 0};
+  for (uint32_t i = 0; i < count; i++)
+    replies[i] = {static_cast<uint32_t>(Answer::failed), 0, 0, 0};
   if (status == napi_pending_exception) {
     napi_value error;
     napi_get_and_clear_last_exception(env_, &error);
@@ -131,11 +134,16 @@ Napi::Value Engine::listen(const Napi::CallbackInfo& info) {
   } else {
     auto port = static_cast<uint16_t>(spec.Get("port").ToNumber().Uint32Value());
     auto address = Address::parse(spec.Get("address").ToString(), port);
-    if (!address) throw Napi::TypeError::New(env_, "not a numeric address: " + spec.Get("address").ToString().Utf8Value());
-    listener = loop_->listen({*address, spec.Get("backlog").ToNumber().Int32Value(), spec.Get("v6only").ToBoolean()}, error);
+    if (!address)
+      throw Napi::TypeError::New(
+          env_, "not a numeric address: " + spec.Get("address").ToString().Utf8Value());
+    listener = loop_->listen(
+        {*address, spec.Get("backlog").ToNumber().Int32Value(), spec.Get("v6only").ToBoolean()},
+        error);
   }
   if (listener >= 0) return address_object(env_, loop_->listener_address(listener));
-  Napi::Error failure = Napi::Error::New(env_, std::string(error.call) + ": " + std::strerror(error.code));
+  Napi::Error failure =
+      Napi::Error::New(env_, std::string(error.call) + ": " + std::strerror(error.code));
   failure.Set("syscall", std::string(error.call));
   failure.Set("errno", static_cast<double>(-error.code));
   failure.Set("code", std::string(uv_err_name(-error.code)));
@@ -149,8 +157,8 @@ void Engine::start(const Napi::CallbackInfo&) {
 }
 
 Napi::Value Engine::reply(const Napi::CallbackInfo& info) {
-  int64_t queued = loop_->reply(id_of(info), info[2].As<Napi::Number>().Uint32Value(), bytes_of(info[3]),
-                                info[4].As<Napi::Number>().Uint32Value());
+  int64_t queued = loop_->reply(id_of(info), info[2].As<Napi::Number>().Uint32Value(),
+                                bytes_of(info[3]), info[4].As<Napi::Number>().Uint32Value());
   return Napi::Number::New(env_, static_cast<double>(queued));
 }
 
@@ -159,7 +167,9 @@ Napi::Value Engine::write(const Napi::CallbackInfo& info) {
 }
 
 void Engine::end(const Napi::CallbackInfo& info) { loop_->end(id_of(info)); }
-void Engine::close_connection(const Napi::CallbackInfo& info) { loop_->close(id_of(info), reason_of(info[2])); }
+void Engine::close_connection(const Napi::CallbackInfo& info) {
+  loop_->close(id_of(info), reason_of(info[2]));
+}
 void Engine::pause(const Napi::CallbackInfo& info) { loop_->pause(id_of(info)); }
 void Engine::resume(const Napi::CallbackInfo& info) { loop_->resume(id_of(info)); }
 void Engine::watch(const Napi::CallbackInfo& info) { loop_->watch(id_of(info)); }
@@ -173,7 +183,8 @@ Napi::Value Engine::info(const Napi::CallbackInfo& info) {
   if (connection == nullptr) return env_.Undefined();
   Napi::Object object = Napi::Object::New(env_);
   object.Set("remote", address_object(env_, connection->peer));
-  object.Set("local", address_object(env_, connection->fd >= 0 ? local_address(connection->fd) : Address{}));
+  object.Set("local",
+             address_object(env_, connection->fd >= 0 ? local_address(connection->fd) : Address{}));
   object.Set("bytesIn", static_cast<double>(connection->bytes_in));
   object.Set("bytesOut", static_cast<double>(connection->bytes_out));
   object.Set("requests", connection->next_sequence);
@@ -191,7 +202,8 @@ Napi::Value Engine::stats(const Napi::CallbackInfo&) {
   GAIDAROS_SYSCALLS(X)
 #undef X
   Napi::Object closed = Napi::Object::New(env_);
-#define X(name) closed.Set(#name, static_cast<double>(stats.closed[static_cast<unsigned>(Reason::name)]));
+#define X(name) \
+  closed.Set(#name, static_cast<double>(stats.closed[static_cast<unsigned>(Reason::name)]));
   GAIDAROS_REASONS(X)
 #undef X
   object.Set("syscalls", syscalls);
@@ -199,9 +211,13 @@ Napi::Value Engine::stats(const Napi::CallbackInfo&) {
   return object;
 }
 
-void Engine::set_limits(const Napi::CallbackInfo& info) { loop_->set_limits(read_limits(info[0].As<Napi::Object>())); }
+void Engine::set_limits(const Napi::CallbackInfo& info) {
+  loop_->set_limits(read_limits(info[0].As<Napi::Object>()));
+}
 void Engine::stop_listening(const Napi::CallbackInfo&) { loop_->stop_listening(); }
-Napi::Value Engine::description(const Napi::CallbackInfo&) { return Napi::String::New(env_, loop_->description()); }
+Napi::Value Engine::description(const Napi::CallbackInfo&) {
+  return Napi::String::New(env_, loop_->description());
+}
 
 // close(graceMilliseconds, done)
 void Engine::close(const Napi::CallbackInfo& info) {

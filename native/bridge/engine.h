@@ -1,6 +1,6 @@
-// The addon's Engine: a loop, its driver and the memory that both share with JS. One crossing into JS
-// a turn. Lives on the thread of the environment that made it; holds no state outside itself, so the
-// addon loads in many worker threads at once.
+// The addon's Engine: a loop, its driver and the memory that both share with JS. One crossing into
+// JS a turn. Lives on the thread of the environment that made it; holds no state outside itself, so
+// the addon loads in many worker threads at once.
 #pragma once
 
 #include <napi.h>
@@ -16,8 +16,9 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Engine(options, turn, busyPollMicroseconds): `turn(count, slab, bigs)` is called with the number
-  // of records, the new slab when it changed (else undefined) and the turn's long frames (else undefined).
+  // new Engine(options, turn, busyPollMicroseconds): `turn(count, slab, bigs)` is called with the
+  // number of records, the new slab when it changed (else undefined) and the turn's long frames
+  // (else undefined).
   explicit Engine(const Napi::CallbackInfo& info);
   ~Engine() override;
 

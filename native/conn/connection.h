@@ -44,10 +44,10 @@ struct HeldReply {
 
 // Present only while a connection has something unusual under way.
 struct Backlog {
-  ByteQueue output;                // what the kernel did not take
-  std::vector<HeldReply> held;     // sorted by sequence
+  ByteQueue output;             // what the kernel did not take
+  std::vector<HeldReply> held;  // sorted by sequence
   size_t held_bytes = 0;
-  uint32_t output_since = 0;       // last progress of the output, for write_timeout
+  uint32_t output_since = 0;  // last progress of the output, for write_timeout
   bool idle() const { return output.empty() && held.empty(); }
 };
 
@@ -57,9 +57,9 @@ struct Connection {
   uint32_t generation = 0;
   ConnState state = ConnState::free;
   Reason reason = Reason::end;
-  uint8_t paused = 0;         // PauseFlag
-  bool watched : 1 = false;   // a JS object stands for it
-  bool was_high : 1 = false;  // above the high-water mark since the last drained record
+  uint8_t paused = 0;            // PauseFlag
+  bool watched : 1 = false;      // a JS object stands for it
+  bool was_high : 1 = false;     // above the high-water mark since the last drained record
   bool peer_ended : 1 = false;   // FIN received (and every byte before it)
   bool input_waits : 1 = false;  // `input` may hold whole frames; the loop comes back to it
   bool in_dirty : 1 = false;     // on the loop's list of connections with output of this turn
@@ -86,7 +86,8 @@ struct Connection {
   uint32_t linger_bytes = 0;
   uint32_t expected = 0;  // whole length of the unfinished frame, where it is known
   uint32_t pending_size = 0;
-  const uint8_t* pending = nullptr;  // output of this turn: one piece in the slab, in out or in the arena
+  const uint8_t* pending =
+      nullptr;  // output of this turn: one piece in the slab, in out or in the arena
   TimerNode timer;
   uint16_t listener = 0;
   Address peer;
@@ -98,12 +99,16 @@ struct Connection {
 
   ConnId id() const { return {slot, generation}; }
   uint32_t in_flight() const { return next_sequence - reply_sequence; }
-  bool live() const { return state == ConnState::open || state == ConnState::ending || state == ConnState::lingering; }
+  bool live() const {
+    return state == ConnState::open || state == ConnState::ending || state == ConnState::lingering;
+  }
   // Bytes that wait for the kernel or for their turn.
   size_t queued() const {
     return pending_size + (backlog ? backlog->output.size() + backlog->held_bytes : 0);
   }
-  bool has_output() const { return pending_size > 0 || sending || (backlog && !backlog->output.empty()); }
+  bool has_output() const {
+    return pending_size > 0 || sending || (backlog && !backlog->output.empty());
+  }
   Backlog& need_backlog() {
     if (!backlog) backlog = std::make_unique<Backlog>();
     return *backlog;

@@ -1,7 +1,7 @@
 // Filters stand between the socket and the framer: TLS, compression, PROXY. They form a chain; the
-// first one sees the socket's bytes. A filter may grow, shrink or hold bytes in either direction, may
-// ask for a write while it reads (a TLS handshake), and may be put into a connection in mid-stream.
-// Runs on the loop's thread; must not keep the spans it is given.
+// first one sees the socket's bytes. A filter may grow, shrink or hold bytes in either direction,
+// may ask for a write while it reads (a TLS handshake), and may be put into a connection in
+// mid-stream. Runs on the loop's thread; must not keep the spans it is given.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,12 @@ class Filter {
 
   // From the peer: appends what `input` became to `plain`, and to `reply` what must go back to the
   // peer because of it.
-  virtual Status decode(std::span<const uint8_t> input, std::vector<uint8_t>& plain, std::vector<uint8_t>& reply) = 0;
-  // To the peer: appends what `plain` became to `output`. `flush`: the turn ends here, hold nothing back.
-  virtual Status encode(std::span<const uint8_t> plain, bool flush, std::vector<uint8_t>& output) = 0;
+  virtual Status decode(std::span<const uint8_t> input, std::vector<uint8_t>& plain,
+                        std::vector<uint8_t>& reply) = 0;
+  // To the peer: appends what `plain` became to `output`. `flush`: the turn ends here, hold nothing
+  // back.
+  virtual Status encode(std::span<const uint8_t> plain, bool flush,
+                        std::vector<uint8_t>& output) = 0;
   // The peer sent FIN. kError: the stream was cut short (no close_notify, unfinished deflate).
   virtual Status finish(std::vector<uint8_t>& plain) {
     (void)plain;

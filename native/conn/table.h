@@ -21,7 +21,9 @@ class ConnectionTable {
   Connection* find(ConnId id) {
     if (id.slot >= slots_) return nullptr;
     Connection& connection = at(id.slot);
-    return connection.generation == id.generation && connection.state != ConnState::free ? &connection : nullptr;
+    return connection.generation == id.generation && connection.state != ConnState::free
+               ? &connection
+               : nullptr;
   }
   Connection& at(uint32_t slot) { return chunks_[slot / kChunk][slot % kChunk]; }
   uint32_t slots() const { return slots_; }

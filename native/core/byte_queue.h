@@ -1,5 +1,5 @@
-// Bytes that wait for the kernel: a FIFO of malloc'ed chunks. It exists only while a socket does not
-// take everything at once, so it is built for being empty.
+// Bytes that wait for the kernel: a FIFO of malloc'ed chunks. It exists only while a socket does
+// not take everything at once, so it is built for being empty.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,8 @@ class ByteQueue {
     size_t begin;
     size_t end;
   };
-  // A chunk is at least this large, so that many small replies do not become many chunks, and at most
-  // kMaxChunk, so that memory goes back while a large reply is being sent.
+  // A chunk is at least this large, so that many small replies do not become many chunks, and at
+  // most kMaxChunk, so that memory goes back while a large reply is being sent.
   static constexpr size_t kMinChunk = 4096;
   static constexpr size_t kMaxChunk = 256 * 1024;
   std::deque<Chunk> chunks_;

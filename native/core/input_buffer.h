@@ -1,5 +1,5 @@
-// Received bytes of one connection that are not a whole frame yet, or that may not be handed out yet.
-// Exists only while there are such bytes.
+// Received bytes of one connection that are not a whole frame yet, or that may not be handed out
+// yet. Exists only while there are such bytes.
 #pragma once
 
 #include <cstdint>

@@ -34,13 +34,15 @@ void TimerWheel::unlink(TimerNode& node) {
     node_of_(owner_, node.previous).next = node.next;
   } else {
     heads_[node.bucket] = node.next;
-    if (node.next == TimerNode::kNone) used_[node.bucket / 64] &= ~(uint64_t{1} << (node.bucket % 64));
+    if (node.next == TimerNode::kNone)
+      used_[node.bucket / 64] &= ~(uint64_t{1} << (node.bucket % 64));
   }
   node.scheduled = false;
   count_--;
 }
 
-// Takes one slot that is due out of a bucket. A bucket also holds slots of later rounds, which stay.
+// Takes one slot that is due out of a bucket. A bucket also holds slots of later rounds, which
+// stay.
 uint32_t TimerWheel::pop_due(uint32_t bucket, uint32_t now) {
   for (uint32_t slot = heads_[bucket]; slot != TimerNode::kNone;) {
     TimerNode& node = node_of_(owner_, slot);

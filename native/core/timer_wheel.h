@@ -1,7 +1,7 @@
 // A hashed timer wheel over slots of the connection table: one deadline a slot, O(1) schedule and
-// cancel, a coarse tick (pitfall 20). The owner keeps the node inside its connection and is told which
-// slots are due; whether a deadline is still meant is the owner's business, so that activity on a
-// connection costs one store and no call.
+// cancel, a coarse tick (pitfall 20). The owner keeps the node inside its connection and is told
+// which slots are due; whether a deadline is still meant is the owner's business, so that activity
+// on a connection costs one store and no call.
 #pragma once
 
 #include <array>
@@ -21,11 +21,14 @@ struct TimerNode {
 
 class TimerWheel {
  public:
-  static constexpr uint32_t kTick = 32;  // milliseconds: no timer here is shorter than a few hundred
+  static constexpr uint32_t kTick =
+      32;  // milliseconds: no timer here is shorter than a few hundred
   static constexpr uint32_t kBuckets = 1024;
   using NodeOf = TimerNode& (*)(void* owner, uint32_t slot);
 
-  TimerWheel(void* owner, NodeOf node_of) : owner_(owner), node_of_(node_of) { heads_.fill(TimerNode::kNone); }
+  TimerWheel(void* owner, NodeOf node_of) : owner_(owner), node_of_(node_of) {
+    heads_.fill(TimerNode::kNone);
+  }
 
   // Schedules `slot` for `due`, or moves it there.
   void schedule(uint32_t slot, uint32_t due);

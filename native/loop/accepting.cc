@@ -13,12 +13,14 @@ namespace gaidaros {
 namespace {
 
 // Why accepting is paused.
-constexpr uint8_t kLimit = 1;      // max_connections
-constexpr uint8_t kResources = 2;  // EMFILE, ENFILE, ENOBUFS, ENOMEM
+constexpr uint8_t kLimit = 1;             // max_connections
+constexpr uint8_t kResources = 2;         // EMFILE, ENFILE, ENOBUFS, ENOMEM
 constexpr uint32_t kResourcePause = 250;  // milliseconds (pitfall 5)
 constexpr int kMaxShed = 64;
 
-std::string address_key(const Address& peer) { return {reinterpret_cast<const char*>(peer.bytes), sizeof peer.bytes}; }
+std::string address_key(const Address& peer) {
+  return {reinterpret_cast<const char*>(peer.bytes), sizeof peer.bytes};
+}
 
 }  // namespace
 
@@ -52,7 +54,8 @@ void Loop::stop_listening() {
 }
 
 void Loop::pause_accepting(uint8_t why) {
-  if (!(accept_paused_ & why)) (why == kLimit ? stats_.accept_paused_limit : stats_.accept_paused_resources)++;
+  if (!(accept_paused_ & why))
+    (why == kLimit ? stats_.accept_paused_limit : stats_.accept_paused_resources)++;
   accept_paused_ |= why;
   for (uint16_t i = 0; i < listeners_.size(); i++) {
     if (!listeners_[i].watched) continue;
@@ -92,11 +95,12 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
   if (options_.want_opened) push_record(RecordKind::opened, connection, 0, 0, 0);
   poller_->open(connection);
   arm(connection);
-  if (options_.limits.max_connections > 0 && stats_.active >= options_.limits.max_connections) pause_accepting(kLimit);
+  if (options_.limits.max_connections > 0 && stats_.active >= options_.limits.max_connections)
+    pause_accepting(kLimit);
 }
 
-// False: the connection is over a limit; its reason is counted. Above max_connections new ones wait in
-// the backlog, so only those that the kernel had accepted already come here.
+// False: the connection is over a limit; its reason is counted. Above max_connections new ones wait
+// in the backlog, so only those that the kernel had accepted already come here.
 bool Loop::admit(const Address& peer) {
   const Limits& limits = options_.limits;
   auto refuse = [this](Reason reason) {
@@ -104,7 +108,8 @@ bool Loop::admit(const Address& peer) {
     return false;
   };
   if (closing_ || !started_) return refuse(Reason::shutdown);
-  if (limits.max_connections > 0 && stats_.active >= limits.max_connections) return refuse(Reason::max_connections);
+  if (limits.max_connections > 0 && stats_.active >= limits.max_connections)
+    return refuse(Reason::max_connections);
   if (limits.max_connections_per_ip > 0) {
     auto found = per_address_.find(address_key(peer));
     if (found != per_address_.end() && found->second >= limits.max_connections_per_ip)
@@ -118,14 +123,15 @@ void Loop::count_address(const Connection& connection, int change) {
   std::string key = address_key(connection.peer);
   if (change > 0) {
     per_address_[key]++;
-  } else if (auto found = per_address_.find(key); found != per_address_.end() && --found->second == 0) {
+  } else if (auto found = per_address_.find(key);
+             found != per_address_.end() && --found->second == 0) {
     per_address_.erase(found);
   }
 }
 
-// Out of descriptors or memory: clients that wait are told so by a closed connection rather than left
-// hanging, then accepting rests for a while. Nothing else would stop the listener's events from
-// spinning (pitfalls 5 and 6).
+// Out of descriptors or memory: clients that wait are told so by a closed connection rather than
+// left hanging, then accepting rests for a while. Nothing else would stop the listener's events
+// from spinning (pitfalls 5 and 6).
 void Loop::accept_failed(uint16_t listener, int code) {
   stats_.accept_errors++;
   if (code == EMFILE || code == ENFILE) shed(listener);
@@ -148,8 +154,6 @@ void Loop::shed(uint16_t listener) {
   open_reserve();
 }
 
-void Loop::open_reserve() {
-  reserve_fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
+void Loop::open_reserve() { reserve_fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
 }  // namespace gaidaros

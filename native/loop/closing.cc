@@ -45,14 +45,16 @@ void Loop::close(Connection& connection, Reason reason) {
   poller_->close(connection);
   if (!delivering_) host_.wake();
   const Limits& limits = options_.limits;
-  if (accept_paused_ & 1 && (limits.max_connections == 0 || stats_.active < limits.max_connections)) resume_accepting(1);
+  if (accept_paused_ & 1 && (limits.max_connections == 0 || stats_.active < limits.max_connections))
+    resume_accepting(1);
 }
 
 void Loop::failed(Connection& connection, int code) {
   close(connection, is_reset(code) ? Reason::reset : Reason::io_error);
 }
 
-// No more requests are taken; what is in flight is answered and sent, then the connection is closed.
+// No more requests are taken; what is in flight is answered and sent, then the connection is
+// closed.
 void Loop::end_with(Connection& connection, Reason reason) {
   if (connection.state != ConnState::open) return;
   connection.state = ConnState::ending;
@@ -65,8 +67,8 @@ void Loop::end_with(Connection& connection, Reason reason) {
   mark_dirty(connection);
 }
 
-// The handler failed: no request behind the failed one is answered. A reply that was sent in part is
-// broken off by a reset, so that the peer does not take it for a whole one.
+// The handler failed: no request behind the failed one is answered. A reply that was sent in part
+// is broken off by a reset, so that the peer does not take it for a whole one.
 void Loop::fail(Connection& connection) {
   if (!connection.live() || connection.state == ConnState::lingering) return;
   if (connection.streaming) {
@@ -130,7 +132,8 @@ void Loop::pause(ConnId id) {
 
 void Loop::resume(ConnId id) {
   Connection* connection = table_.find(id);
-  if (connection != nullptr && connection->live() && connection->paused & kPauseUser) unpause(*connection, kPauseUser);
+  if (connection != nullptr && connection->live() && connection->paused & kPauseUser)
+    unpause(*connection, kPauseUser);
 }
 
 void Loop::watch(ConnId id) {

@@ -1,6 +1,6 @@
-// Input: where received bytes go, how they become frames, and what happens to those that have no room
-// yet. Requests lie in the slab; what is not a whole request is copied out of it into the connection's
-// own buffer, so that each byte of the slab is handed out at most once.
+// Input: where received bytes go, how they become frames, and what happens to those that have no
+// room yet. Requests lie in the slab; what is not a whole request is copied out of it into the
+// connection's own buffer, so that each byte of the slab is handed out at most once.
 
 #include <algorithm>
 #include <cstring>
@@ -11,8 +11,9 @@ namespace gaidaros {
 
 namespace {
 
-constexpr uint32_t kJoinLimit = 16 * 1024;   // unfinished frames up to here are put back into the slab
-constexpr uint32_t kMinReceive = 4096;       // a slab with less room than this is replaced
+constexpr uint32_t kJoinLimit =
+    16 * 1024;                          // unfinished frames up to here are put back into the slab
+constexpr uint32_t kMinReceive = 4096;  // a slab with less room than this is replaced
 constexpr uint32_t kBigFrame = kSlabBytes / 4;
 constexpr uint32_t kMaxReceive = 256 * 1024;
 
@@ -39,8 +40,8 @@ std::span<uint8_t> Loop::receive_space(Connection& connection) {
   uint32_t held = connection.input ? connection.input->size() : 0;
   if (held > kJoinLimit) {
     into_input_ = true;
-    uint32_t want = std::clamp(connection.expected > held ? connection.expected - held : 0, options_.recv_bytes,
-                               kMaxReceive);
+    uint32_t want = std::clamp(connection.expected > held ? connection.expected - held : 0,
+                               options_.recv_bytes, kMaxReceive);
     return connection.input->space(want).first(want);
   }
   if (slab_room() < held + std::min(options_.recv_bytes, kMinReceive) && !renew_slab()) return {};
@@ -80,7 +81,8 @@ void Loop::received(Connection& connection, uint32_t count) {
 uint32_t Loop::room_for(const Connection& connection) const {
   uint32_t most = options_.limits.max_pipelined > 0 ? options_.limits.max_pipelined : kMaxRecords;
   if (options_.limits.output_high_water > 0)
-    most = std::min(most, std::max(1u, 4 * options_.limits.output_high_water / std::max(1u, average_reply_)));
+    most = std::min(
+        most, std::max(1u, 4 * options_.limits.output_high_water / std::max(1u, average_reply_)));
   uint32_t flight = connection.in_flight();
   return std::min(flight < most ? most - flight : 0, kMaxRecords - record_count_);
 }
@@ -104,10 +106,10 @@ void Loop::take_run(Connection& connection, uint32_t length) {
   if (stop) wait_for_turn(connection);
 }
 
-// Cuts frames off `data` and makes records of them; returns the bytes used. `stop`: it ended for want
-// of room, not of bytes.
-uint32_t Loop::cut(Connection& connection, std::span<const uint8_t> data, bool& stop, uint32_t& wanted,
-                   bool in_slab) {
+// Cuts frames off `data` and makes records of them; returns the bytes used. `stop`: it ended for
+// want of room, not of bytes.
+uint32_t Loop::cut(Connection& connection, std::span<const uint8_t> data, bool& stop,
+                   uint32_t& wanted, bool in_slab) {
   uint32_t used = 0;
   bool was_partial = connection.partial;
   connection.partial = false;
@@ -130,7 +132,8 @@ uint32_t Loop::cut(Connection& connection, std::span<const uint8_t> data, bool& 
     used += result.consumed;
     if (result.status == FrameStatus::kRoom) continue;
     if (result.status != FrameStatus::kMore) {
-      end_with(connection, result.status == FrameStatus::kTooLong ? Reason::frame_size : Reason::frame_error);
+      end_with(connection,
+               result.status == FrameStatus::kTooLong ? Reason::frame_size : Reason::frame_error);
       return used;
     }
     if (used < data.size()) {
@@ -146,7 +149,8 @@ uint32_t Loop::cut(Connection& connection, std::span<const uint8_t> data, bool& 
   return used;
 }
 
-bool Loop::add_frame(Connection& connection, const uint8_t* data, const Frame& frame, bool in_slab) {
+bool Loop::add_frame(Connection& connection, const uint8_t* data, const Frame& frame,
+                     bool in_slab) {
   uint32_t payload = frame.length - frame.head - frame.tail;
   uint32_t offset;
   uint32_t flags = 0;
@@ -202,8 +206,8 @@ void Loop::take_input(Connection& connection) {
   if (stop && connection.state == ConnState::open) wait_for_turn(connection);
 }
 
-// What is left in the connection's buffer may be whole requests; the loop comes back to them once the
-// ones in flight have made room.
+// What is left in the connection's buffer may be whole requests; the loop comes back to them once
+// the ones in flight have made room.
 void Loop::wait_for_turn(Connection& connection) {
   connection.paused |= kPausePipeline;
   connection.input_waits = true;
@@ -231,7 +235,9 @@ void Loop::take_waiting() {
       continue;
     }
     // Otherwise it comes back when a reply leaves, or when reading is resumed.
-    if ((connection->paused & ~kPausePipeline) != 0 || (options_.framer && room_for(*connection) == 0)) continue;
+    if ((connection->paused & ~kPausePipeline) != 0 ||
+        (options_.framer && room_for(*connection) == 0))
+      continue;
     connection->input_waits = false;
     connection->paused &= static_cast<uint8_t>(~kPausePipeline);
     take_input(*connection);
@@ -251,7 +257,8 @@ void Loop::ended(Connection& connection) {
   if (connection.filter) {
     plain_.clear();
     for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get())
-      if (filter->finish(plain_) == Filter::Status::kError) return close(connection, Reason::filter_error);
+      if (filter->finish(plain_) == Filter::Status::kError)
+        return close(connection, Reason::filter_error);
     if (!plain_.empty()) {
       connection.need_input().append(plain_);
       take_input(connection);
@@ -260,8 +267,8 @@ void Loop::ended(Connection& connection) {
   if (!connection.input_waits) finish_input(connection);
 }
 
-// End of input, and everything before it was cut: an unfinished frame is dropped and counted, except
-// where the framer says that the end is what finishes it.
+// End of input, and everything before it was cut: an unfinished frame is dropped and counted,
+// except where the framer says that the end is what finishes it.
 void Loop::finish_input(Connection& connection) {
   if (connection.finished || connection.state != ConnState::open) return;
   mark_dirty(connection);
@@ -272,7 +279,8 @@ void Loop::finish_input(Connection& connection) {
   if (connection.input && !connection.input->empty()) {
     Frame frame;
     if (options_.framer->finish(connection.input->bytes(), frame)) {
-      if (record_count_ >= kMaxRecords || !add_frame(connection, connection.input->bytes().data(), frame, false))
+      if (record_count_ >= kMaxRecords ||
+          !add_frame(connection, connection.input->bytes().data(), frame, false))
         return wait_for_turn(connection);
     } else {
       stats_.dropped_frames++;

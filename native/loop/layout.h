@@ -40,8 +40,9 @@ constexpr uint32_t kReplyMore = 1;
 constexpr uint32_t kReplyLast = 2;   // close after it
 constexpr uint32_t kReplyFrame = 4;  // put delimiter or prefix back
 
-constexpr uint32_t kMaxRecords = 2048;       // a turn: 64 connections with 16 requests, twice
-constexpr uint32_t kSlabBytes = 256 * 1024;  // measured: 64 KiB is up to 4 % slower, 1 MiB no faster
+constexpr uint32_t kMaxRecords = 2048;  // a turn: 64 connections with 16 requests, twice
+constexpr uint32_t kSlabBytes =
+    256 * 1024;  // measured: 64 KiB is up to 4 % slower, 1 MiB no faster
 constexpr uint32_t kOutBytes = 256 * 1024;
 
 }  // namespace gaidaros

@@ -23,7 +23,10 @@ Loop::Loop(LoopOptions options, Host& host, SharedMemory memory)
     : options_(std::move(options)),
       host_(host),
       memory_(memory),
-      wheel_(this, [](void* self, uint32_t slot) -> TimerNode& { return static_cast<Loop*>(self)->table_.at(slot).timer; }),
+      wheel_(this,
+             [](void* self, uint32_t slot) -> TimerNode& {
+               return static_cast<Loop*>(self)->table_.at(slot).timer;
+             }),
       now_(clock_ms()),
       frames_(kMaxRecords),
       scratch_(64 * 1024),
@@ -31,7 +34,8 @@ Loop::Loop(LoopOptions options, Host& host, SharedMemory memory)
   if (options_.framer && options_.framer->strips()) wholes_.resize(kMaxRecords);
 }
 
-std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory memory, std::string& error) {
+std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory memory,
+                                 std::string& error) {
   std::unique_ptr<Loop> loop(new Loop(std::move(options), host, memory));
   PollerOptions poller;
   poller.edge = loop->options_.polling == PollingType::edge;
@@ -48,7 +52,8 @@ std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory m
 Loop::~Loop() {
   stop_listening();
   if (reserve_fd_ >= 0) ::close(reserve_fd_);
-  // The poller goes first: a ring must have given up its buffers before descriptors are closed here.
+  // The poller goes first: a ring must have given up its buffers before descriptors are closed
+  // here.
   poller_.reset();
   for (uint32_t slot = 0; slot < table_.slots(); slot++)
     if (int fd = table_.at(slot).fd; fd >= 0) ::close(fd);
@@ -88,18 +93,25 @@ int Loop::next_timeout() const {
   auto at_most = [&timeout](uint32_t ms) {
     if (timeout < 0 || ms < static_cast<uint32_t>(timeout)) timeout = static_cast<int>(ms);
   };
-  auto until = [this](uint32_t due) { return static_cast<uint32_t>(std::max(0, static_cast<int32_t>(due - now_))); };
+  auto until = [this](uint32_t due) {
+    return static_cast<uint32_t>(std::max(0, static_cast<int32_t>(due - now_)));
+  };
   if (accept_resume_at_ != 0) at_most(until(accept_resume_at_));
   if (closing_) at_most(until(close_at_));
   if (options_.poll_timeout > 0) at_most(options_.poll_timeout);
   return timeout;
 }
 
-void Loop::push_record(RecordKind kind, const Connection& connection, uint32_t offset, uint32_t length,
-                       uint32_t extra) {
-  memory_.records[record_count_++] = {static_cast<uint32_t>(kind), connection.slot, connection.generation,
-                                      connection.next_sequence,    offset,          length,
-                                      extra,                       0};
+void Loop::push_record(RecordKind kind, const Connection& connection, uint32_t offset,
+                       uint32_t length, uint32_t extra) {
+  memory_.records[record_count_++] = {static_cast<uint32_t>(kind),
+                                      connection.slot,
+                                      connection.generation,
+                                      connection.next_sequence,
+                                      offset,
+                                      length,
+                                      extra,
+                                      0};
 }
 
 void Loop::push_event(RecordKind kind, const Connection& connection, uint32_t extra) {
@@ -150,10 +162,12 @@ void Loop::apply(const Record& record, const Reply& reply, uint32_t index) {
     if (options_.limits.handler_timeout > 0 && connection->in_flight() > 0) arm(*connection);
     return;
   }
-  respond(*connection, record.sequence, answer_bytes(record, reply, index), false, reply.kind & kReplyEnd);
+  respond(*connection, record.sequence, answer_bytes(record, reply, index), false,
+          reply.kind & kReplyEnd);
 }
 
-std::span<const uint8_t> Loop::answer_bytes(const Record& record, const Reply& reply, uint32_t index) const {
+std::span<const uint8_t> Loop::answer_bytes(const Record& record, const Reply& reply,
+                                            uint32_t index) const {
   auto within = [&reply](const uint8_t* base, uint32_t size) -> std::span<const uint8_t> {
     if (reply.offset > size || reply.length > size - reply.offset) return {};
     return {base + reply.offset, reply.length};

@@ -1,10 +1,11 @@
 // One event loop: its connections, its poller, and the turn that takes requests to the host and
 // replies back:
 //
-//   poll -> receive -> filters -> frames as records -> host.turn() -> replies -> filters -> send -> reap
+//   poll -> receive -> filters -> frames as records -> host.turn() -> replies -> filters -> send ->
+//   reap
 //
-// It belongs to one thread, knows nothing of JS and never blocks but in the poller. The parts stand in
-// accepting.cc, intake.cc, output.cc, closing.cc and timers.cc.
+// It belongs to one thread, knows nothing of JS and never blocks but in the poller. The parts stand
+// in accepting.cc, intake.cc, output.cc, closing.cc and timers.cc.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +50,8 @@ struct SharedMemory {
 class Loop final : private PollerSink {
  public:
   // Null with `error` in words when the poller cannot be had.
-  static std::unique_ptr<Loop> make(LoopOptions options, Host& host, SharedMemory memory, std::string& error);
+  static std::unique_ptr<Loop> make(LoopOptions options, Host& host, SharedMemory memory,
+                                    std::string& error);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -77,8 +79,8 @@ class Loop final : private PollerSink {
   void resume(ConnId id);
   void framed(ConnId id, uint32_t count, bool partial);
   void watch(ConnId id);
-  // Puts a filter next to the socket, before those that are there. Bytes received and not yet handed
-  // out go through it. False: the connection is gone.
+  // Puts a filter next to the socket, before those that are there. Bytes received and not yet
+  // handed out go through it. False: the connection is gone.
   bool insert_filter(ConnId id, std::unique_ptr<Filter> filter);
   // The connection, also during its closed record; null when it is gone.
   const Connection* find(ConnId id) { return table_.find(id); }
@@ -115,8 +117,10 @@ class Loop final : private PollerSink {
   void step();
   void deliver();
   void apply(const Record& record, const Reply& reply, uint32_t index);
-  std::span<const uint8_t> answer_bytes(const Record& record, const Reply& reply, uint32_t index) const;
-  void push_record(RecordKind kind, const Connection& connection, uint32_t offset, uint32_t length, uint32_t extra);
+  std::span<const uint8_t> answer_bytes(const Record& record, const Reply& reply,
+                                        uint32_t index) const;
+  void push_record(RecordKind kind, const Connection& connection, uint32_t offset, uint32_t length,
+                   uint32_t extra);
   void push_event(RecordKind kind, const Connection& connection, uint32_t extra);
   void reap();
 
@@ -132,7 +136,8 @@ class Loop final : private PollerSink {
   uint32_t slab_room() const { return kSlabBytes - slab_at_; }
   bool renew_slab();
   void take_run(Connection& connection, uint32_t length);
-  uint32_t cut(Connection& connection, std::span<const uint8_t> data, bool& stop, uint32_t& wanted, bool in_slab);
+  uint32_t cut(Connection& connection, std::span<const uint8_t> data, bool& stop, uint32_t& wanted,
+               bool in_slab);
   uint32_t room_for(const Connection& connection) const;
   bool add_frame(Connection& connection, const uint8_t* data, const Frame& frame, bool in_slab);
   void take_input(Connection& connection);
@@ -143,8 +148,10 @@ class Loop final : private PollerSink {
   void decode(Connection& connection, std::span<const uint8_t> bytes);
 
   // output.cc
-  void respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more, bool end);
-  void hold(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more, bool end);
+  void respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more,
+               bool end);
+  void hold(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more,
+            bool end);
   void release_held(Connection& connection);
   void answered(Connection& connection, bool end);
   void emit(Connection& connection, std::span<const uint8_t> bytes);
@@ -186,22 +193,22 @@ class Loop final : private PollerSink {
 
   // Records of this turn.
   uint32_t record_count_ = 0;
-  std::vector<Record> events_;                     // closed and drained records that wait for a turn
-  std::vector<std::span<const uint8_t>> wholes_;   // per record: the frame as it came (strip)
+  std::vector<Record> events_;                    // closed and drained records that wait for a turn
+  std::vector<std::span<const uint8_t>> wholes_;  // per record: the frame as it came (strip)
   std::vector<const uint8_t*> bigs_;
-  std::vector<Frame> frames_;                      // scratch of cut()
+  std::vector<Frame> frames_;  // scratch of cut()
   bool delivering_ = false;
 
   // The slab that requests lie in.
   uint8_t* slab_ = nullptr;
   uint32_t slab_at_ = kSlabBytes;
   bool slab_full_ = false;
-  uint32_t joined_ = 0;        // bytes of an unfinished frame put in front of receive_space()
-  bool into_input_ = false;    // receive_space() was in the connection's own buffer
+  uint32_t joined_ = 0;           // bytes of an unfinished frame put in front of receive_space()
+  bool into_input_ = false;       // receive_space() was in the connection's own buffer
   std::vector<uint8_t> scratch_;  // for filters and for lingering connections
   std::vector<uint8_t> plain_;
   std::vector<uint8_t> coded_;
-  std::vector<ConnId> waiting_;   // connections whose input may hold whole frames
+  std::vector<ConnId> waiting_;  // connections whose input may hold whole frames
 
   // Output of this turn.
   std::unique_ptr<uint8_t[]> arena_;  // pieces that do not lie side by side elsewhere

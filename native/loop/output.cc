@@ -18,7 +18,8 @@ bool is_before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0;
 
 int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes, uint32_t flags) {
   Connection* connection = table_.find(id);
-  if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering) return -1;
+  if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering)
+    return -1;
   uint8_t head[Framer::kMaxPrefix];
   std::vector<uint8_t> framed;
   if (flags & kReplyFrame && options_.framer) {
@@ -43,7 +44,8 @@ int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes
 
 int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
   Connection* connection = table_.find(id);
-  if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering) return -1;
+  if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering)
+    return -1;
   const Limits& limits = options_.limits;
   // Nobody asked for these bytes, so only the handler's restraint bounds them.
   if (limits.output_limit > 0 && connection->queued() > limits.output_limit) {
@@ -58,17 +60,20 @@ int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
   return static_cast<int64_t>(connection->queued());
 }
 
-void Loop::respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more, bool end) {
+void Loop::respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes,
+                   bool more, bool end) {
   if (connection.state == ConnState::lingering) return;
   if (sequence != connection.reply_sequence) {
-    if (is_before(connection.reply_sequence, sequence)) hold(connection, sequence, bytes, more, end);
+    if (is_before(connection.reply_sequence, sequence))
+      hold(connection, sequence, bytes, more, end);
     return;
   }
   if (!bytes.empty()) emit(connection, bytes);
   connection.streaming = more;
   if (more || !connection.live()) return;
   // An eighth of the way each time: a rough mean that needs no history.
-  average_reply_ += (static_cast<uint32_t>(std::min<size_t>(bytes.size(), 1u << 28)) >> 3) - (average_reply_ >> 3);
+  average_reply_ += (static_cast<uint32_t>(std::min<size_t>(bytes.size(), 1u << 28)) >> 3) -
+                    (average_reply_ >> 3);
   answered(connection, end);
   if (connection.backlog && !connection.backlog->held.empty()) release_held(connection);
 }
@@ -91,10 +96,12 @@ void Loop::answered(Connection& connection, bool end) {
 }
 
 // A reply before its turn. Pieces of one streamed reply are joined.
-void Loop::hold(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more, bool end) {
+void Loop::hold(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes,
+                bool more, bool end) {
   Backlog& backlog = connection.need_backlog();
-  auto place = std::lower_bound(backlog.held.begin(), backlog.held.end(), sequence,
-                                [](const HeldReply& held, uint32_t wanted) { return is_before(held.sequence, wanted); });
+  auto place = std::lower_bound(
+      backlog.held.begin(), backlog.held.end(), sequence,
+      [](const HeldReply& held, uint32_t wanted) { return is_before(held.sequence, wanted); });
   if (place == backlog.held.end() || place->sequence != sequence) {
     place = backlog.held.insert(place, HeldReply{});
     place->sequence = sequence;
@@ -153,7 +160,8 @@ void Loop::emit(Connection& connection, std::span<const uint8_t> bytes) {
 
 // Makes one piece in the arena of what is pending and `bytes`.
 void Loop::gather(Connection& connection, std::span<const uint8_t> bytes) {
-  bool at_end = connection.pending_size > 0 && connection.pending + connection.pending_size == arena_.get() + arena_at_;
+  bool at_end = connection.pending_size > 0 &&
+                connection.pending + connection.pending_size == arena_.get() + arena_at_;
   size_t need = bytes.size() + (at_end ? 0 : connection.pending_size);
   if (need > kOutBytes - arena_at_) {
     flush();
@@ -198,12 +206,14 @@ void Loop::queue_plain(Connection& connection, std::span<const uint8_t> bytes) {
 
 void Loop::encode(Connection& connection, std::span<const uint8_t> bytes) {
   std::vector<Filter*> chain;
-  for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get()) chain.push_back(filter);
+  for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get())
+    chain.push_back(filter);
   std::vector<uint8_t> plain(bytes.begin(), bytes.end());
   // From the framer's end of the chain to the socket's.
   for (size_t i = chain.size(); i-- > 0;) {
     coded_.clear();
-    if (chain[i]->encode(plain, true, coded_) == Filter::Status::kError) return close(connection, Reason::filter_error);
+    if (chain[i]->encode(plain, true, coded_) == Filter::Status::kError)
+      return close(connection, Reason::filter_error);
     plain.swap(coded_);
   }
   if (!plain.empty()) queue(connection, plain);
@@ -262,7 +272,8 @@ void Loop::check_high_water(Connection& connection) {
 void Loop::check_low_water(Connection& connection) {
   if (!connection.was_high || connection.queued() > options_.limits.output_high_water / 2) return;
   connection.was_high = false;
-  if (connection.watched) push_event(RecordKind::drained, connection, static_cast<uint32_t>(connection.queued()));
+  if (connection.watched)
+    push_event(RecordKind::drained, connection, static_cast<uint32_t>(connection.queued()));
   if (connection.paused & kPauseOutput) unpause(connection, kPauseOutput);
 }
 

@@ -1,5 +1,5 @@
-// Timers: one place a connection in a coarse wheel. Activity only stores a time; when the place comes
-// up, the deadline is worked out anew and the place moved if it was too early.
+// Timers: one place a connection in a coarse wheel. Activity only stores a time; when the place
+// comes up, the deadline is worked out anew and the place moved if it was too early.
 
 #include <algorithm>
 
@@ -65,7 +65,8 @@ void Loop::expire(Connection& connection) {
   if (!deadline(connection, due, reason)) {
     // Nothing can be due now (a request is in flight, reading is paused); later something may be.
     const Limits& limits = options_.limits;
-    uint32_t again = std::max({limits.idle_timeout, limits.frame_timeout, limits.first_byte_timeout});
+    uint32_t again =
+        std::max({limits.idle_timeout, limits.frame_timeout, limits.first_byte_timeout});
     if (again > 0) wheel_.schedule(connection.slot, now_ + std::min(again, 1000u));
     return;
   }
@@ -82,7 +83,8 @@ void Loop::tick() {
   }
   if (closing_ && static_cast<int32_t>(now_ - close_at_) >= 0) {
     for (uint32_t slot = 0; slot < table_.slots(); slot++)
-      if (Connection& connection = table_.at(slot); connection.live()) close(connection, Reason::shutdown);
+      if (Connection& connection = table_.at(slot); connection.live())
+        close(connection, Reason::shutdown);
   }
 }
 

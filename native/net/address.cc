@@ -30,7 +30,8 @@ std::optional<Address> Address::parse(const std::string& text, uint16_t port) {
     std::string zone = host.substr(percent + 1);
     host.resize(percent);
     address.scope = if_nametoindex(zone.c_str());
-    if (address.scope == 0) address.scope = static_cast<uint32_t>(std::strtoul(zone.c_str(), nullptr, 10));
+    if (address.scope == 0)
+      address.scope = static_cast<uint32_t>(std::strtoul(zone.c_str(), nullptr, 10));
     if (address.scope == 0) return std::nullopt;
   }
   if (inet_pton(AF_INET6, host.c_str(), address.bytes) != 1) return std::nullopt;

@@ -1,4 +1,5 @@
-// Numeric IPv4 and IPv6 addresses with a port, in the 20 bytes that a connection can afford to keep.
+// Numeric IPv4 and IPv6 addresses with a port, in the 20 bytes that a connection can afford to
+// keep.
 #pragma once
 
 #include <netinet/in.h>

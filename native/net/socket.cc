@@ -112,6 +112,8 @@ AcceptAction classify_accept_error(int code) {
   }
 }
 
-bool is_reset(int code) { return code == ECONNRESET || code == EPIPE || code == ETIMEDOUT || code == ECONNABORTED; }
+bool is_reset(int code) {
+  return code == ECONNRESET || code == EPIPE || code == ETIMEDOUT || code == ECONNABORTED;
+}
 
 }  // namespace gaidaros

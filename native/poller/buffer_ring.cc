@@ -33,7 +33,8 @@ int BufferRing::open(Ring& ring, uint32_t count, uint32_t bytes) {
   registration.ring_addr = reinterpret_cast<uint64_t>(ring_);
   registration.ring_entries = count;
   registration.bgid = kGroup;
-  if (int code = ring.register_op(IORING_REGISTER_PBUF_RING, &registration, 1); code < 0) return code;
+  if (int code = ring.register_op(IORING_REGISTER_PBUF_RING, &registration, 1); code < 0)
+    return code;
   for (uint32_t id = 0; id < count; id++) recycle(static_cast<uint16_t>(id));
   return 0;
 }

@@ -1,5 +1,5 @@
-// A ring of receive buffers that the kernel picks from (IORING_REGISTER_PBUF_RING, Linux 5.19): memory
-// for input is needed by those who have some, not by every connection.
+// A ring of receive buffers that the kernel picks from (IORING_REGISTER_PBUF_RING, Linux 5.19):
+// memory for input is needed by those who have some, not by every connection.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
-// The io_uring poller: accept and receive are multishot, receive buffers are provided, a turn's sends
-// go to the kernel in one call. Sends carry MSG_DONTWAIT, so each completes inside the submitting call
-// and nothing of a turn outlives it; what a socket did not take is sent again from the connection's
-// queue, without that flag, and waits in the kernel.
+// The io_uring poller: accept and receive are multishot, receive buffers are provided, a turn's
+// sends go to the kernel in one call. Sends carry MSG_DONTWAIT, so each completes inside the
+// submitting call and nothing of a turn outlives it; what a socket did not take is sent again from
+// the connection's queue, without that flag, and waits in the kernel.
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -34,12 +34,13 @@ uint64_t pack(Op op, uint32_t slot, uint32_t generation) {
 }
 
 // Connection::poll_flags
-constexpr uint8_t kArmed = 1;      // a multishot receive is in the kernel
-constexpr uint8_t kCanceled = 2;   // and was asked to end
+constexpr uint8_t kArmed = 1;     // a multishot receive is in the kernel
+constexpr uint8_t kCanceled = 2;  // and was asked to end
 
 class CompletionPoller final : public Poller {
  public:
-  CompletionPoller(const PollerOptions& options, PollerSink& sink, Syscalls& counts, ConnectionTable& table)
+  CompletionPoller(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
+                   ConnectionTable& table)
       : options_(options), sink_(sink), counts_(counts), table_(table) {}
 
   // Requests that the kernel still holds name our buffers: they are cancelled and awaited first.
@@ -64,9 +65,12 @@ class CompletionPoller final : public Poller {
   bool start(std::string& error) {
     error = completion_refusal();
     if (!error.empty()) return false;
-    int code = ring_.open(kEntries, kCompletions,
-                          IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
-    if (code == EINVAL) code = ring_.open(kEntries, kCompletions, IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN);
+    int code = ring_.open(
+        kEntries, kCompletions,
+        IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+    if (code == EINVAL)
+      code =
+          ring_.open(kEntries, kCompletions, IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN);
     if (code != 0) {
       error = std::string("io_uring_setup: ") + std::strerror(code);
       return false;
@@ -109,7 +113,8 @@ class CompletionPoller final : public Poller {
 
   void resume(Connection& connection) override {
     // One that was asked to end is armed again when it has.
-    if (!connection.peer_ended && connection.fd >= 0 && !(connection.poll_flags & kArmed)) arm(connection);
+    if (!connection.peer_ended && connection.fd >= 0 && !(connection.poll_flags & kArmed))
+      arm(connection);
   }
 
   void send(Connection& connection, std::span<const uint8_t> bytes) override {
@@ -223,7 +228,8 @@ class CompletionPoller final : public Poller {
 
   void signal_by_event(bool on) {
     if (signalled_ == on) return;
-    ring_.register_op(on ? IORING_REGISTER_EVENTFD : IORING_UNREGISTER_EVENTFD, on ? &event_ : nullptr, on ? 1 : 0);
+    ring_.register_op(on ? IORING_REGISTER_EVENTFD : IORING_UNREGISTER_EVENTFD,
+                      on ? &event_ : nullptr, on ? 1 : 0);
     signalled_ = on;
   }
 
@@ -271,7 +277,8 @@ class CompletionPoller final : public Poller {
     operations_++;
   }
 
-  void prepare_send(io_uring_sqe& sqe, const Connection& connection, std::span<const uint8_t> bytes, Op op) {
+  void prepare_send(io_uring_sqe& sqe, const Connection& connection, std::span<const uint8_t> bytes,
+                    Op op) {
     sqe.opcode = IORING_OP_SEND;
     sqe.fd = connection.fd;
     sqe.addr = reinterpret_cast<uint64_t>(bytes.data());
@@ -329,11 +336,13 @@ class CompletionPoller final : public Poller {
   void handle_sent(const io_uring_cqe& cqe) {
     sends_--;
     Connection* connection = owner(cqe.user_data);
-    if (connection != nullptr && connection->fd >= 0) sink_.sent(*connection, cqe.res == -EINTR ? -EAGAIN : cqe.res);
+    if (connection != nullptr && connection->fd >= 0)
+      sink_.sent(*connection, cqe.res == -EINTR ? -EAGAIN : cqe.res);
   }
 
   Connection* owner(uint64_t user_data) {
-    return table_.find({static_cast<uint32_t>(user_data >> 32) & 0xffffff, static_cast<uint32_t>(user_data)});
+    return table_.find(
+        {static_cast<uint32_t>(user_data >> 32) & 0xffffff, static_cast<uint32_t>(user_data)});
   }
 
   // False: the turn has no room for what was received.
@@ -375,7 +384,8 @@ class CompletionPoller final : public Poller {
     if (completion.res >= 0) {
       counts_.accept++;
       sink_.accepted(listener, completion.res, peer_address(completion.res));
-    } else if (completion.res != -ECANCELED && classify_accept_error(-completion.res) == AcceptAction::pause) {
+    } else if (completion.res != -ECANCELED &&
+               classify_accept_error(-completion.res) == AcceptAction::pause) {
       sink_.accept_failed(listener, -completion.res);
     }
     if (place.fd >= 0 && !place.armed) arm_accept(listener);
@@ -402,7 +412,8 @@ class CompletionPoller final : public Poller {
       return true;
     }
     if (completion.res > 0)
-      return take({buffer, 0, static_cast<uint32_t>(completion.res), connection->slot, connection->generation});
+      return take({buffer, 0, static_cast<uint32_t>(completion.res), connection->slot,
+                   connection->generation});
     if (has_buffer) buffers_.recycle(buffer);
     if (completion.res == 0) {
       sink_.ended(*connection);
@@ -412,7 +423,8 @@ class CompletionPoller final : public Poller {
     return true;
   }
 
-  // Moves received bytes to where the loop wants them. False: no room in this turn; the rest stalls.
+  // Moves received bytes to where the loop wants them. False: no room in this turn; the rest
+  // stalls.
   bool take(Stalled piece) {
     while (piece.offset < piece.length) {
       Connection* connection = table_.find({piece.slot, piece.generation});
@@ -424,8 +436,10 @@ class CompletionPoller final : public Poller {
         stalled_ = piece;
         return false;
       }
-      uint32_t count = std::min<uint32_t>(static_cast<uint32_t>(space.size()), piece.length - piece.offset);
-      std::memcpy(space.data(), buffers_.buffer(static_cast<uint16_t>(piece.id)) + piece.offset, count);
+      uint32_t count =
+          std::min<uint32_t>(static_cast<uint32_t>(space.size()), piece.length - piece.offset);
+      std::memcpy(space.data(), buffers_.buffer(static_cast<uint16_t>(piece.id)) + piece.offset,
+                  count);
       piece.offset += count;
       sink_.received(*connection, count);
     }
@@ -446,8 +460,8 @@ class CompletionPoller final : public Poller {
   }
 
   bool wants_receive(const Connection& connection) const {
-    return connection.live() && connection.fd >= 0 && !connection.peer_ended && !(connection.poll_flags & kArmed) &&
-           connection.paused == 0;
+    return connection.live() && connection.fd >= 0 && !connection.peer_ended &&
+           !(connection.poll_flags & kArmed) && connection.paused == 0;
   }
 
   void handle_queued(const Completion& completion) {
@@ -497,8 +511,9 @@ class CompletionPoller final : public Poller {
 
 }  // namespace
 
-std::unique_ptr<Poller> make_completion_poller(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
-                                               ConnectionTable& table, std::string& error) {
+std::unique_ptr<Poller> make_completion_poller(const PollerOptions& options, PollerSink& sink,
+                                               Syscalls& counts, ConnectionTable& table,
+                                               std::string& error) {
   auto poller = std::make_unique<CompletionPoller>(options, sink, counts, table);
   if (!poller->start(error)) return nullptr;
   return poller;

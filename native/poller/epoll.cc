@@ -20,7 +20,7 @@ namespace {
 constexpr uint32_t kListenerSlot = 0xffff0000;  // slots above name listeners
 constexpr uint32_t kForeignSlot = 0xffffffff;
 constexpr int kMaxEvents = 512;
-constexpr int kMaxAccepts = 64;        // a wake, then reads get a turn (pitfall 4)
+constexpr int kMaxAccepts = 64;          // a wake, then reads get a turn (pitfall 4)
 constexpr uint32_t kReadBudget = 65536;  // bytes a connection and turn (pitfall 2)
 
 // Connection::poll_flags
@@ -34,7 +34,8 @@ uint64_t pack(uint32_t slot, uint32_t generation) { return uint64_t{generation} 
 
 class EpollPoller final : public Poller {
  public:
-  EpollPoller(const PollerOptions& options, PollerSink& sink, Syscalls& counts, ConnectionTable& table)
+  EpollPoller(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
+              ConnectionTable& table)
       : options_(options), sink_(sink), counts_(counts), table_(table) {}
   ~EpollPoller() override {
     if (epoll_ >= 0) ::close(epoll_);
@@ -63,7 +64,8 @@ class EpollPoller final : public Poller {
   }
 
   void open(Connection& connection) override {
-    control(EPOLL_CTL_ADD, connection.fd, events_for(connection), pack(connection.slot, connection.generation));
+    control(EPOLL_CTL_ADD, connection.fd, events_for(connection),
+            pack(connection.slot, connection.generation));
   }
 
   // Lazy: the set is changed only if an event comes while reading is paused.
@@ -165,7 +167,8 @@ class EpollPoller final : public Poller {
 
   void modify(Connection& connection) {
     if (!options_.edge && connection.fd >= 0)
-      control(EPOLL_CTL_MOD, connection.fd, events_for(connection), pack(connection.slot, connection.generation));
+      control(EPOLL_CTL_MOD, connection.fd, events_for(connection),
+              pack(connection.slot, connection.generation));
   }
 
   void mute(Connection& connection) {
@@ -175,7 +178,9 @@ class EpollPoller final : public Poller {
   }
 
   void want_output(Connection& connection, bool on) {
-    if (options_.edge || connection.fd < 0 || static_cast<bool>(connection.poll_flags & kWantOut) == on) return;
+    if (options_.edge || connection.fd < 0 ||
+        static_cast<bool>(connection.poll_flags & kWantOut) == on)
+      return;
     connection.poll_flags ^= kWantOut;
     modify(connection);
   }
@@ -194,7 +199,8 @@ class EpollPoller final : public Poller {
       foreign_ready_ = true;
     } else if (slot >= kListenerSlot) {
       accept_from(static_cast<uint16_t>(slot & 0xffff));
-    } else if (Connection* connection = table_.find({slot, static_cast<uint32_t>(event.data.u64 >> 32)})) {
+    } else if (Connection* connection =
+                   table_.find({slot, static_cast<uint32_t>(event.data.u64 >> 32)})) {
       handle(*connection, event.events);
     }
   }
@@ -202,7 +208,8 @@ class EpollPoller final : public Poller {
   void handle(Connection& connection, uint32_t events) {
     if (connection.fd < 0) return;
     uint32_t id = connection.generation;
-    if (events & EPOLLOUT && connection.backlog && !connection.backlog->output.empty()) send_queued(connection);
+    if (events & EPOLLOUT && connection.backlog && !connection.backlog->output.empty())
+      send_queued(connection);
     if (connection.generation != id || connection.fd < 0) return;
     if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))) return;
     connection.poll_flags |= kReadable;
@@ -237,7 +244,8 @@ class EpollPoller final : public Poller {
     }
   }
 
-  // Reads from ready connections in turn until the list is empty or the turn is full. True: not empty.
+  // Reads from ready connections in turn until the list is empty or the turn is full. True: not
+  // empty.
   bool read_ready() {
     // What is put back during this round waits for the next one.
     for (size_t end = ready_.size(); ready_at_ < end && !sink_.full(); ready_at_++) {
@@ -319,8 +327,9 @@ class EpollPoller final : public Poller {
 
 }  // namespace
 
-std::unique_ptr<Poller> make_epoll_poller(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
-                                          ConnectionTable& table, std::string& error) {
+std::unique_ptr<Poller> make_epoll_poller(const PollerOptions& options, PollerSink& sink,
+                                          Syscalls& counts, ConnectionTable& table,
+                                          std::string& error) {
   auto poller = std::make_unique<EpollPoller>(options, sink, counts, table);
   if (!poller->start(error)) return nullptr;
   return poller;

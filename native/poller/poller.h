@@ -1,7 +1,7 @@
 // THE SEAM between the loop and the kernel. It is shaped like completion: the epoll pollers do recv
 // and send themselves, io_uring lets the kernel do it, and both report "accepted", "received these
-// bytes", "sent", "released". Nothing above knows which one runs; where it must differ it asks for a
-// capability. All calls on the loop's thread.
+// bytes", "sent", "released". Nothing above knows which one runs; where it must differ it asks for
+// a capability. All calls on the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ namespace gaidaros {
 // What a poller reports. Implemented by the loop.
 class PollerSink {
  public:
-  // A new connection's descriptor (non-blocking, close-on-exec; `peer` unknown where family is 0), or
-  // a failure that asks for a pause (EMFILE and its like).
+  // A new connection's descriptor (non-blocking, close-on-exec; `peer` unknown where family is 0),
+  // or a failure that asks for a pause (EMFILE and its like).
   virtual void accepted(uint16_t listener, int fd, const Address& peer) = 0;
   virtual void accept_failed(uint16_t listener, int code) = 0;
   // Where the next bytes of a connection should go; empty: the turn is full, come back after it.
@@ -91,9 +91,11 @@ class Poller {
 };
 
 // A poller that could not be made says why: the failed call and its errno, in words.
-std::unique_ptr<Poller> make_epoll_poller(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
-                                          ConnectionTable& table, std::string& error);
-std::unique_ptr<Poller> make_completion_poller(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
-                                               ConnectionTable& table, std::string& error);
+std::unique_ptr<Poller> make_epoll_poller(const PollerOptions& options, PollerSink& sink,
+                                          Syscalls& counts, ConnectionTable& table,
+                                          std::string& error);
+std::unique_ptr<Poller> make_completion_poller(const PollerOptions& options, PollerSink& sink,
+                                               Syscalls& counts, ConnectionTable& table,
+                                               std::string& error);
 
 }  // namespace gaidaros

@@ -39,7 +39,8 @@ bool kernel_at_least(int major, int minor) {
   utsname name;
   int found_major = 0;
   int found_minor = 0;
-  if (uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &found_major, &found_minor) != 2) return false;
+  if (uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &found_major, &found_minor) != 2)
+    return false;
   return found_major > major || (found_major == major && found_minor >= minor);
 }
 
@@ -54,8 +55,10 @@ std::string batching_refusal() {
 std::string completion_refusal() {
   Ring ring;
   if (int code = ring.open(4, 8, 0); code != 0) return setup_failure(code);
-  if (!kernel_at_least(6, 0)) return "io_uring here has no multishot receive: Linux 6.0 or later is wanted";
-  if (!(ring.features() & IORING_FEAT_EXT_ARG)) return "io_uring here has no timed wait: Linux 5.11 or later is wanted";
+  if (!kernel_at_least(6, 0))
+    return "io_uring here has no multishot receive: Linux 6.0 or later is wanted";
+  if (!(ring.features() & IORING_FEAT_EXT_ARG))
+    return "io_uring here has no timed wait: Linux 5.11 or later is wanted";
   return "";
 }
 

@@ -18,7 +18,8 @@ int Ring::open(uint32_t entries, uint32_t cq_entries, uint32_t flags) {
   if (fd_ < 0) return errno;
   features_ = params.features;
   flags_ = params.flags;
-  // Since 5.4 both rings lie in one mapping; older kernels lack everything else that is wanted here.
+  // Since 5.4 both rings lie in one mapping; older kernels lack everything else that is wanted
+  // here.
   if (!(features_ & IORING_FEAT_SINGLE_MMAP)) {
     close();
     return ENOSYS;
@@ -38,7 +39,9 @@ int Ring::open(uint32_t entries, uint32_t cq_entries, uint32_t flags) {
     close();
     return code;
   }
-  auto at = [this](uint32_t offset) { return reinterpret_cast<uint32_t*>(static_cast<char*>(ring_memory_) + offset); };
+  auto at = [this](uint32_t offset) {
+    return reinterpret_cast<uint32_t*>(static_cast<char*>(ring_memory_) + offset);
+  };
   sq_head_ = at(params.sq_off.head);
   sq_ktail_ = at(params.sq_off.tail);
   sq_flags_ = at(params.sq_off.flags);

@@ -29,7 +29,8 @@ class Ring {
 
   // A zeroed submission; null when the queue is full: submit() first.
   io_uring_sqe* prepare() {
-    if (sq_tail_ - std::atomic_ref(*sq_head_).load(std::memory_order_acquire) >= sq_entries_) return nullptr;
+    if (sq_tail_ - std::atomic_ref(*sq_head_).load(std::memory_order_acquire) >= sq_entries_)
+      return nullptr;
     io_uring_sqe* sqe = &sqes_[sq_tail_ & sq_mask_];
     *sqe = io_uring_sqe{};
     sq_tail_++;
@@ -48,10 +49,11 @@ class Ring {
     return cq_head_ == tail ? nullptr : &cqes_[cq_head_ & cq_mask_];
   }
   void pop() { std::atomic_ref(*cq_khead_).store(++cq_head_, std::memory_order_release); }
-  // Completions that did not fit wait in the kernel (IORING_SQ_CQ_OVERFLOW), or task work waits to be
-  // run (IORING_SQ_TASKRUN, with IORING_SETUP_TASKRUN_FLAG).
+  // Completions that did not fit wait in the kernel (IORING_SQ_CQ_OVERFLOW), or task work waits to
+  // be run (IORING_SQ_TASKRUN, with IORING_SETUP_TASKRUN_FLAG).
   bool wants_enter() const {
-    return std::atomic_ref(*sq_flags_).load(std::memory_order_relaxed) & (IORING_SQ_CQ_OVERFLOW | (1U << 2));
+    return std::atomic_ref(*sq_flags_).load(std::memory_order_relaxed) &
+           (IORING_SQ_CQ_OVERFLOW | (1U << 2));
   }
   // io_uring_register(2): 0 or a negative errno.
   int register_op(unsigned opcode, const void* arg, unsigned count) const;

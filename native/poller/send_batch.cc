@@ -17,7 +17,8 @@ int send_bytes(int fd, std::span<const uint8_t> bytes, Syscalls& counts) {
 }
 
 int SendBatch::open() {
-  int code = ring_.open(kEntries, 2 * kEntries, IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER);
+  int code =
+      ring_.open(kEntries, 2 * kEntries, IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER);
   // SUBMIT_ALL is of 5.18, SINGLE_ISSUER of 6.0; both only make it cheaper.
   if (code == EINVAL) code = ring_.open(kEntries, 2 * kEntries, 0);
   return code;
@@ -37,8 +38,8 @@ void SendBatch::submit(Syscalls& counts, size_t first, size_t count) {
   }
   size_t seen = 0;
   while (seen < count) {
-    // Everything completes inside the call; waiting is for what a kernel might do otherwise, and the
-    // second round for a submission that was cut short.
+    // Everything completes inside the call; waiting is for what a kernel might do otherwise, and
+    // the second round for a submission that was cut short.
     int code = ring_.submit(counts, static_cast<uint32_t>(count - seen));
     while (const io_uring_cqe* cqe = ring_.peek()) {
       results_[cqe->user_data] = cqe->res == -EINTR ? -EAGAIN : cqe->res;

@@ -20,8 +20,10 @@ function values(conf: string): Record<string, Record<string, unknown>> {
   const result: Record<string, Record<string, unknown>> = {}
   for (const entry of entries) {
     const expanded = interpolation.expand(entry)
-    const section = (result[entry.section] ??= {})
-    section[entry.key] = 'text' in expanded ? expanded.text : expanded
+    result[entry.section] ??= {}
+    Object.assign(result[entry.section] as object, {
+      [entry.key]: 'text' in expanded ? expanded.text : expanded,
+    })
   }
   return result
 }

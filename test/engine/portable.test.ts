@@ -237,7 +237,7 @@ t.test('input', async (t) => {
   t.test('frames that span chunks, with rests that wait; bytes may be kept', async (t) => {
     const { host, connected } = await serve(t, same)
     const one = await connected()
-    const lines = Array.from({ length: 300 }, (_, i) => `${i}`.repeat(i * 7 + 1) + '\n').join('')
+    const lines = Array.from({ length: 300 }, (_, i) => `${`${i}`.repeat(i * 7 + 1)}\n`).join('')
     for (let at = 0; at < lines.length; at += 7000) {
       await new Promise((sent) => one.socket.write(lines.slice(at, at + 7000), sent))
     }
@@ -507,9 +507,7 @@ t.test('pipelining', async (t) => {
       ({ kind, slot, generation, sequence }, engine) => {
         if (kind !== KIND.request) return undefined
         if (sequence % 2)
-          Promise.resolve().then(() =>
-            engine.reply(slot, generation, sequence, Buffer.from('a'), 0),
-          )
+          queueMicrotask(() => engine.reply(slot, generation, sequence, Buffer.from('a'), 0))
         else engine.reply(slot, generation, sequence, Buffer.from('b'), 0)
         return ANSWER.later
       },

@@ -37,7 +37,7 @@ t.test('npm ci && npm start without a compiler', async (t) => {
   const checkout = join(folder, 'checkout')
   const cloned = run('git', ['clone', '-q', root, checkout], folder, process.env)
   if (cloned.status !== 0) {
-    t.skip(`no git checkout to clone: ${cloned.text.trim()}`)
+    t.pass('', { skip: `no git checkout to clone: ${cloned.text.trim()}` })
     return
   }
   const bin = join(folder, 'bin')
@@ -48,7 +48,7 @@ t.test('npm ci && npm start without a compiler', async (t) => {
 
   const installed = run('npm', ['ci', '--prefer-offline'], checkout, env)
   if (/ENOTFOUND|ENOTCACHED|ECONNREFUSED|EAI_AGAIN/.test(installed.text) && !process.env['CI']) {
-    t.skip('the package registry cannot be reached')
+    t.pass('', { skip: 'the package registry cannot be reached' })
     return
   }
   t.equal(installed.status, 0, installed.text)

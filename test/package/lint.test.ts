@@ -44,12 +44,12 @@ t.test('C++ is formatted', async (t) => {
   const format = clangFormat()
   if (!format) {
     if (ci) t.fail('clang-format 14 is not installed')
-    else t.skip('clang-format 14 is not installed')
+    else t.pass('', { skip: 'clang-format 14 is not installed' })
     return
   }
   const listed = run('git', ['ls-files', '--', '*.cc', '*.h'])
   if (listed.status !== 0) {
-    t.skip('no git checkout')
+    t.pass('', { skip: 'no git checkout' })
     return
   }
   const sources = listed.text.trim().split('\n')
@@ -61,7 +61,7 @@ t.test('C++ is formatted', async (t) => {
 t.test('every shell script parses', async (t) => {
   const listed = run('git', ['ls-files', '--', '.ci/run', '*.sh'])
   if (listed.status !== 0) {
-    t.skip('no git checkout')
+    t.pass('', { skip: 'no git checkout' })
     return
   }
   for (const script of listed.text.trim().split('\n'))
@@ -70,6 +70,6 @@ t.test('every shell script parses', async (t) => {
 
 t.test('the lock file names no registry', async (t) => {
   const { status, text } = run('git', ['grep', '-n', '"resolved"', '--', 'package-lock.json'])
-  if (status === 128) t.skip('no git checkout')
+  if (status === 128) t.pass('', { skip: 'no git checkout' })
   else t.equal(status, 1, text)
 })

@@ -20,8 +20,8 @@ constexpr uint64_t kCloseNs = 1 * kSecond;
 constexpr uint64_t kSleepNs = kSecond / 100;
 // More would fall out of the cache between two uses; the kernel hands out a few dozen at a time.
 constexpr uint32_t kBuffers = 1024;
-// Gathering: answers wished for in one reap at most, the longest wait for them, and what one answer too
-// many or too few changes the wait by.
+// Gathering: answers wished for in one reap at most, the longest wait for them, and what one answer
+// too many or too few changes the wait by.
 constexpr double kMostGathered = 32, kMostGatherNs = 200'000, kGatherStepNs = 500;
 constexpr uint64_t kSendBit = uint64_t{1} << 32;
 
@@ -46,7 +46,9 @@ std::string Client::open(bool& ring_refused) {
   int error = ring_open(&ring_, entries);
   if (error == 0) error = buffer_ring_open(&ring_, &buffers_, kBuffers, buffer_bytes);
   ring_refused = error != 0;
-  if (error != 0) return std::string("io_uring of Linux 6.1 is wanted, the kernel says: ") + std::strerror(-error);
+  if (error != 0)
+    return std::string("io_uring of Linux 6.1 is wanted, the kernel says: ") +
+           std::strerror(-error);
   raise_descriptor_limit();
   return connect_all();
 }
@@ -55,22 +57,27 @@ std::string Client::connect_all() {
   connections_.reserve(options_.connections);
   std::vector<int> descriptors;
   for (uint32_t i = 0; i < options_.connections; i++) {
-    Connection& connection = connections_.emplace_back(i, options_.depth, options_.size, options_.expect);
+    Connection& connection =
+        connections_.emplace_back(i, options_.depth, options_.size, options_.expect);
     connection.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     timeval patience{10, 0};
     setsockopt(connection.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     const auto* address = reinterpret_cast<const sockaddr*>(&options_.target);
     if (connection.fd < 0 || connect(connection.fd, address, sizeof options_.target) != 0)
-      return "connection " + std::to_string(i) + " of " + std::to_string(options_.connections) + ": " + std::strerror(errno);
+      return "connection " + std::to_string(i) + " of " + std::to_string(options_.connections) +
+             ": " + std::strerror(errno);
     int one = 1;
-    // The cheapest one, present in every kernel: BBR costs the generator 3 %. The server keeps the system's.
+    // The cheapest one, present in every kernel: BBR costs the generator 3 %. The server keeps the
+    // system's.
     setsockopt(connection.fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
     if (options_.nodelay) setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     descriptors.push_back(connection.fd);
   }
-  // Registered once, so that the kernel does not look each descriptor up and count references a request.
+  // Registered once, so that the kernel does not look each descriptor up and count references a
+  // request.
   auto count = static_cast<unsigned>(descriptors.size());
-  if (syscall(SYS_io_uring_register, ring_.fd, IORING_REGISTER_FILES, descriptors.data(), count) < 0)
+  if (syscall(SYS_io_uring_register, ring_.fd, IORING_REGISTER_FILES, descriptors.data(), count) <
+      0)
     return std::string("registering the descriptors: ") + std::strerror(errno);
   return "";
 }
@@ -131,9 +138,12 @@ void Client::fail(uint32_t index, uint64_t& counter, const std::string& what) {
 }
 
 void Client::condemn(uint32_t index, const Verdict& verdict) {
-  std::string where = "response " + std::to_string(verdict.request) + ", byte " + std::to_string(verdict.byte);
-  if (verdict.kind == Verdict::kWrong) fail(index, result_->errors.wrong_bytes, where + " differs from what was wanted");
-  else fail(index, result_->errors.unasked_bytes, where + " was not asked for");
+  std::string where =
+      "response " + std::to_string(verdict.request) + ", byte " + std::to_string(verdict.byte);
+  if (verdict.kind == Verdict::kWrong)
+    fail(index, result_->errors.wrong_bytes, where + " differs from what was wanted");
+  else
+    fail(index, result_->errors.unasked_bytes, where + " was not asked for");
 }
 
 void Client::taken(uint32_t index, const char* bytes, uint32_t length, uint64_t reaped_at_ns) {
@@ -156,7 +166,8 @@ void Client::received(uint32_t index, const io_uring_cqe& cqe, uint64_t reaped_a
   if (cqe.flags & IORING_CQE_F_BUFFER) {
     auto id = static_cast<uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
     if (cqe.res > 0)
-      taken(index, reinterpret_cast<const char*>(buffer_ring_at(&buffers_, id)), static_cast<uint32_t>(cqe.res), reaped_at_ns);
+      taken(index, reinterpret_cast<const char*>(buffer_ring_at(&buffers_, id)),
+            static_cast<uint32_t>(cqe.res), reaped_at_ns);
     buffer_ring_give(&buffers_, id);
   }
   if (!(cqe.flags & IORING_CQE_F_MORE)) {
@@ -171,7 +182,8 @@ void Client::received(uint32_t index, const io_uring_cqe& cqe, uint64_t reaped_a
 
 void Client::sent(uint32_t index, int result) {
   connections_[index].sending = false;
-  if (result < 0) fail(index, result_->errors.system, std::string("send: ") + std::strerror(-result));
+  if (result < 0)
+    fail(index, result_->errors.system, std::string("send: ") + std::strerror(-result));
   // Answers may have come while the send was in flight, or the run was cut at the ring's end.
   if (result > 0 && connections_[index].in_flight() < options_.depth) mark_dirty(index);
 }
@@ -198,8 +210,8 @@ void Client::enter() {
 }
 
 // While the server has most of the requests, answering each response the moment it comes only makes
-// rounds of one: a wait is learned that brings a share of all connections at once. None when there are
-// few connections, and none when the generator is the slower side.
+// rounds of one: a wait is learned that brings a share of all connections at once. None when there
+// are few connections, and none when the generator is the slower side.
 void Client::pace(uint64_t answers) {
   double wish = std::min(kMostGathered, std::floor(options_.gather * options_.connections));
   if (wish < 2 || answers == 0) return;
@@ -217,8 +229,10 @@ void Client::turn(uint64_t deadline_ns) {
   for (uint32_t i = 0; i < ready; i++) {
     const io_uring_cqe& cqe = *ring_cqe(&ring_, i);
     auto index = static_cast<uint32_t>(cqe.user_data);
-    if (cqe.user_data & kSendBit) sent(index, cqe.res);
-    else received(index, cqe, reaped_at_ns);
+    if (cqe.user_data & kSendBit)
+      sent(index, cqe.res);
+    else
+      received(index, cqe, reaped_at_ns);
   }
   ring_seen(&ring_, ready);
   pace(result_->requests - requests_before);

@@ -1,5 +1,6 @@
-// The generator's loop: connections over one io_uring, a multishot receive armed on each, all sends of a
-// round in one submit. One thread, which spins (or sleeps with --block) while nothing is there.
+// The generator's loop: connections over one io_uring, a multishot receive armed on each, all sends
+// of a round in one submit. One thread, which spins (or sleeps with --block) while nothing is
+// there.
 #pragma once
 
 #include <string>
@@ -19,10 +20,12 @@ struct Errors {
   uint64_t unasked_bytes = 0;  // more than was asked for
   uint64_t closed = 0;         // by the server, in mid-run
   uint64_t system = 0;         // send or receive failed otherwise
-  uint64_t unanswered = 0;     // requests still open when the run was over and the wait for them too
-  std::string first;           // the first one, in words
+  uint64_t unanswered = 0;  // requests still open when the run was over and the wait for them too
+  std::string first;        // the first one, in words
 
-  [[nodiscard]] uint64_t total() const { return wrong_bytes + unasked_bytes + closed + system + unanswered; }
+  [[nodiscard]] uint64_t total() const {
+    return wrong_bytes + unasked_bytes + closed + system + unanswered;
+  }
 };
 
 struct Result {
@@ -38,7 +41,8 @@ class Client {
  public:
   explicit Client(const Options& options) : options_(options) {}
 
-  // Opens ring and connections. Returns "" or what went wrong; `ring_refused` tells a kernel without io_uring.
+  // Opens ring and connections. Returns "" or what went wrong; `ring_refused` tells a kernel
+  // without io_uring.
   [[nodiscard]] std::string open(bool& ring_refused);
 
   // Warms up, measures, waits for the last responses, half-closes and waits for the server's close.
@@ -72,7 +76,7 @@ class Client {
   uint64_t answered_once_ = 0, in_flight_ = 0, receiving_ = 0, last_answer_ns_ = 0;
   uint64_t failed_ = 0, next_reap_ns_ = 0;
   double gather_ns_ = 0;
-  bool asking_ = true;   // false: no new requests
+  bool asking_ = true;    // false: no new requests
   bool closing_ = false;  // end of input is what we wait for, not an error
 };
 

@@ -1,5 +1,5 @@
-// One connection of the generator: the requests in flight, kept byte for byte until they are answered, so
-// that each byte of each response is compared with what was asked.
+// One connection of the generator: the requests in flight, kept byte for byte until they are
+// answered, so that each byte of each response is compared with what was asked.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@ namespace bench {
 
 enum class Expect { kEcho, kUpper };
 
-// Writes a request: letters from `base` to `base` + 15 drawn from (connection, number), then a newline.
-// The mix is a bijection, so no two requests of 17 bytes or more are equal within a run.
+// Writes a request: letters from `base` to `base` + 15 drawn from (connection, number), then a
+// newline. The mix is a bijection, so no two requests of 17 bytes or more are equal within a run.
 inline void write_request(char* out, uint32_t size, uint64_t key, char base) {
   uint32_t letters = size - 1;
   uint64_t add = 0x0101010101010101u * static_cast<unsigned char>(base);
@@ -58,8 +58,8 @@ class Connection {
     uint32_t length;
   };
 
-  // Makes as many new requests as the depth and the end of the ring allow and returns them as one run;
-  // what lies beyond the end of the ring is the next run's.
+  // Makes as many new requests as the depth and the end of the ring allow and returns them as one
+  // run; what lies beyond the end of the ring is the next run's.
   Bytes ask(uint64_t now_ns) {
     uint32_t first = static_cast<uint32_t>(asked_count_ % slots_);
     uint32_t wish = depth_ - static_cast<uint32_t>(asked_count_ - answered);
@@ -68,7 +68,8 @@ class Connection {
     return {asked_.data() + first * size_, count * size_};
   }
 
-  // Checks received bytes against the requests in flight; `on_answer(asked_at_ns)` for each whole response.
+  // Checks received bytes against the requests in flight; `on_answer(asked_at_ns)` for each whole
+  // response.
   template <typename OnAnswer>
   Verdict take(const char* bytes, uint32_t length, OnAnswer on_answer) {
     while (length > 0) {
@@ -80,7 +81,8 @@ class Connection {
       if (std::memcmp(bytes, wanted, run) != 0) return differing(bytes, wanted);
       bytes += run;
       length -= run;
-      for (partial_ += run; partial_ >= size_; partial_ -= size_) on_answer(asked_at_ns_[answered++ % slots_]);
+      for (partial_ += run; partial_ >= size_; partial_ -= size_)
+        on_answer(asked_at_ns_[answered++ % slots_]);
     }
     return {};
   }

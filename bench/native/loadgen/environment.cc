@@ -72,8 +72,10 @@ Usage read_usage(int server_pid) {
   if (server_pid > 0) {
     Schedule main_thread = read_schedule(std::to_string(server_pid));
     usage.server_cpu_ns = read_process_cpu_ns(server_pid);
-    uint64_t other_threads_ns = usage.server_cpu_ns - std::min<uint64_t>(usage.server_cpu_ns, main_thread.ran_ns);
-    usage.server_wait_ns = main_thread.waited_ns - std::min<uint64_t>(main_thread.waited_ns, other_threads_ns);
+    uint64_t other_threads_ns =
+        usage.server_cpu_ns - std::min<uint64_t>(usage.server_cpu_ns, main_thread.ran_ns);
+    usage.server_wait_ns =
+        main_thread.waited_ns - std::min<uint64_t>(main_thread.waited_ns, other_threads_ns);
   }
   usage.at_ns = now_ns();
   return usage;
@@ -88,7 +90,10 @@ double cache_line_round_trip_ns(const int (&cores)[2]) {
   std::array<double, kBatches> batch_ns{};
   auto meet = [&](int core) {
     // -100: the other side must not wait for a thread that will never come.
-    if (pin_to(core)) pinned++; else pinned = -100;
+    if (pin_to(core))
+      pinned++;
+    else
+      pinned = -100;
     // Yields: the other thread may still stand in line for this core.
     while (pinned >= 0 && pinned < 2) sched_yield();
     return pinned == 2;
@@ -96,7 +101,8 @@ double cache_line_round_trip_ns(const int (&cores)[2]) {
   std::thread partner([&] {
     if (!meet(cores[1])) return;
     for (uint32_t trip = 0; trip < kTrips; trip++) {
-      while (ball.value.load(std::memory_order_acquire) != trip * 2 + 1) {}
+      while (ball.value.load(std::memory_order_acquire) != trip * 2 + 1) {
+      }
       ball.value.store(trip * 2 + 2, std::memory_order_release);
     }
   });
@@ -108,7 +114,8 @@ double cache_line_round_trip_ns(const int (&cores)[2]) {
       uint64_t start = now_ns();
       for (int i = 0; i < kTripsPerBatch; i++, trip++) {
         ball.value.store(trip * 2 + 1, std::memory_order_release);
-        while (ball.value.load(std::memory_order_acquire) != trip * 2 + 2) {}
+        while (ball.value.load(std::memory_order_acquire) != trip * 2 + 2) {
+        }
       }
       batch_ns[trip / kTripsPerBatch - 1] = static_cast<double>(now_ns() - start) / kTripsPerBatch;
     }

@@ -20,10 +20,12 @@ class Histogram {
 
   void reset() { *this = Histogram(); }
 
-  // The value in ns that `share` (0 to 1) of the recorded ones do not exceed; 0 when none was recorded.
+  // The value in ns that `share` (0 to 1) of the recorded ones do not exceed; 0 when none was
+  // recorded.
   [[nodiscard]] uint64_t quantile(double share) const {
     if (total_ == 0) return 0;
-    auto wanted = std::max<uint64_t>(1, static_cast<uint64_t>(share * static_cast<double>(total_) + 0.5));
+    auto wanted =
+        std::max<uint64_t>(1, static_cast<uint64_t>(share * static_cast<double>(total_) + 0.5));
     uint64_t seen = 0;
     for (uint32_t i = 0; i < counts_.size(); i++) {
       seen += counts_[i];

@@ -1,5 +1,6 @@
 // loadgen: asks a line server at a fixed concurrency and checks every byte of every response.
-// Exit code 0; 1 errors were seen or no connection was to be had; 2 misuse; 4 the kernel refuses io_uring.
+// Exit code 0; 1 errors were seen or no connection was to be had; 2 misuse; 4 the kernel refuses
+// io_uring.
 
 #include <unistd.h>
 

@@ -23,11 +23,12 @@ struct Options {
   bool block = false;
   bool nodelay = false;
   bool json = false;
-  int server_pid = 0;                     // 0: its CPU time is not measured
-  int probe_cores[2] = {-1, -1};          // -1: no cache-line probe
+  int server_pid = 0;             // 0: its CPU time is not measured
+  int probe_cores[2] = {-1, -1};  // -1: no cache-line probe
 };
 
-// Reads the arguments. On misuse returns nothing and sets `problem` to what, where and what was wanted.
+// Reads the arguments. On misuse returns nothing and sets `problem` to what, where and what was
+// wanted.
 [[nodiscard]] std::optional<Options> parse_options(int argc, char** argv, std::string& problem);
 
 extern const char* const kUsage;

@@ -1,4 +1,5 @@
-/* What the C reference servers share: a listening socket on the loopback, and the line that says it is ready. */
+/* What the C reference servers share: a listening socket on the loopback, and the line that says it
+ * is ready. */
 #ifndef GAIDAROS_BENCH_LISTEN_H
 #define GAIDAROS_BENCH_LISTEN_H
 
@@ -16,7 +17,9 @@ static void fail(const char *what) {
 
 /* Listens on 127.0.0.1:port (0: any free one) and prints "listening PORT". */
 static int listen_on(int port, int socket_flags) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t length = sizeof address;
   int one = 1;
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | socket_flags, 0);
