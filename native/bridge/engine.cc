@@ -226,6 +226,7 @@ void Engine::close(const Napi::CallbackInfo& info) {
   if (driver_->running()) {
     driver_->wake();
   } else {
+    loop_->release();
     done_.Value().Call({});
   }
 }
@@ -236,6 +237,7 @@ void Engine::finish_when_done() {
 }
 
 void Engine::finished() {
+  loop_->release();
   if (tearing_down_) {
     auto handle = teardown_;
     teardown_ = nullptr;

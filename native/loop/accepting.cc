@@ -76,11 +76,7 @@ void Loop::resume_accepting(uint8_t why) {
 
 void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
   stats_.accepted++;
-  if (!admit(peer)) {
-    stats_.syscalls.close++;
-    ::close(fd);
-    return;
-  }
+  if (Reason refusal; !admit(peer, refusal)) return refuse(listener, fd, peer, refusal);
   Connection& connection = table_.acquire();
   connection.fd = fd;
   connection.listener = listener;
@@ -99,23 +95,34 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
     pause_accepting(kLimit);
 }
 
-// False: the connection is over a limit; its reason is counted. Above max_connections new ones wait
-// in the backlog, so only those that the kernel had accepted already come here.
-bool Loop::admit(const Address& peer) {
+// False: the connection is over a limit. Above max_connections new ones wait in the backlog, so
+// only those that the kernel had accepted already come here.
+bool Loop::admit(const Address& peer, Reason& refusal) const {
   const Limits& limits = options_.limits;
-  auto refuse = [this](Reason reason) {
-    stats_.closed[static_cast<unsigned>(reason)]++;
-    return false;
-  };
-  if (closing_ || !started_) return refuse(Reason::shutdown);
-  if (limits.max_connections > 0 && stats_.active >= limits.max_connections)
-    return refuse(Reason::max_connections);
-  if (limits.max_connections_per_ip > 0) {
-    auto found = per_address_.find(address_key(peer));
-    if (found != per_address_.end() && found->second >= limits.max_connections_per_ip)
-      return refuse(Reason::max_connections_per_ip);
-  }
-  return true;
+  refusal = Reason::shutdown;
+  if (closing_ || !started_) return false;
+  refusal = Reason::max_connections;
+  if (limits.max_connections > 0 && stats_.active >= limits.max_connections) return false;
+  refusal = Reason::max_connections_per_ip;
+  if (limits.max_connections_per_ip == 0) return true;
+  auto found = per_address_.find(address_key(peer));
+  return found == per_address_.end() || found->second < limits.max_connections_per_ip;
+}
+
+// Closes at once; for the log it is a connection like any other, with a slot until its record is
+// delivered.
+void Loop::refuse(uint16_t listener, int fd, const Address& peer, Reason reason) {
+  stats_.closed[static_cast<unsigned>(reason)]++;
+  stats_.syscalls.close++;
+  ::close(fd);
+  if (!is_abnormal(reason)) return;
+  Connection& connection = table_.acquire();
+  connection.state = ConnState::closed;
+  connection.listener = listener;
+  connection.peer = peer;
+  connection.reason = reason;
+  connection.mourned = true;
+  push_event(RecordKind::closed, connection, static_cast<uint32_t>(reason));
 }
 
 void Loop::count_address(const Connection& connection, int change) {

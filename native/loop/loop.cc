@@ -46,17 +46,24 @@ std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory m
                       ? make_completion_poller(poller, *loop, counts, loop->table_, error)
                       : make_epoll_poller(poller, *loop, counts, loop->table_, error);
   if (!loop->poller_) return nullptr;
+  loop->description_ = loop->poller_->description();
   return loop;
 }
 
-Loop::~Loop() {
+Loop::~Loop() { release(); }
+
+void Loop::release() {
   stop_listening();
   if (reserve_fd_ >= 0) ::close(reserve_fd_);
+  reserve_fd_ = -1;
   // The poller goes first: a ring must have given up its buffers before descriptors are closed
   // here.
   poller_.reset();
-  for (uint32_t slot = 0; slot < table_.slots(); slot++)
-    if (int fd = table_.at(slot).fd; fd >= 0) ::close(fd);
+  for (uint32_t slot = 0; slot < table_.slots(); slot++) {
+    Connection& connection = table_.at(slot);
+    if (connection.fd >= 0) ::close(connection.fd);
+    connection.fd = -1;
+  }
 }
 
 bool Loop::turn(int timeout_ms) {

@@ -88,10 +88,13 @@ class Loop final : private PollerSink {
   // Stops accepting, ends what is idle, lets the rest finish for `grace_ms`, then closes it.
   void begin_close(uint32_t grace_ms);
   bool finished() const { return closing_ && table_.used() == 0 && poller_->quiet(); }
+  // Gives back every descriptor. Afterwards only stats(), description() and calls about
+  // connections, which are all gone, make sense.
+  void release();
 
   void set_limits(const Limits& limits);
   const Stats& stats() const { return stats_; }
-  std::string description() const { return poller_->description(); }
+  const std::string& description() const { return description_; }
 
  private:
   struct Listener {
@@ -127,7 +130,8 @@ class Loop final : private PollerSink {
   // accepting.cc
   void pause_accepting(uint8_t why);
   void resume_accepting(uint8_t why);
-  bool admit(const Address& peer);
+  bool admit(const Address& peer, Reason& refusal) const;
+  void refuse(uint16_t listener, int fd, const Address& peer, Reason reason);
   void shed(uint16_t listener);
   void open_reserve();
   void count_address(const Connection& connection, int change);
@@ -189,6 +193,7 @@ class Loop final : private PollerSink {
   ConnectionTable table_;
   TimerWheel wheel_;
   std::unique_ptr<Poller> poller_;
+  std::string description_;
   uint32_t now_ = 0;  // milliseconds, taken once a turn
 
   // Records of this turn.

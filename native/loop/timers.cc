@@ -84,7 +84,8 @@ void Loop::tick() {
   if (closing_ && static_cast<int32_t>(now_ - close_at_) >= 0) {
     for (uint32_t slot = 0; slot < table_.slots(); slot++)
       if (Connection& connection = table_.at(slot); connection.live())
-        close(connection, Reason::shutdown);
+        close(connection,
+              connection.state == ConnState::open ? Reason::shutdown : connection.reason);
   }
 }
 
