@@ -75,7 +75,7 @@ bool Loop::turn(int timeout_ms) {
     now_ = clock_ms();
     tick();
     step();
-    more = more || !waiting_.empty() || !events_.empty();
+    more = more || !waiting_.empty() || !events_.empty() || poller_->pending();
     if (poller_->foreign_ready()) break;
   }
   return more;
@@ -95,7 +95,7 @@ void Loop::step() {
 }
 
 int Loop::next_timeout() const {
-  if (!dirty_.empty() || !waiting_.empty() || !events_.empty()) return 0;
+  if (!dirty_.empty() || !waiting_.empty() || !events_.empty() || poller_->pending()) return 0;
   int timeout = wheel_.next_timeout(now_);
   auto at_most = [&timeout](uint32_t ms) {
     if (timeout < 0 || ms < static_cast<uint32_t>(timeout)) timeout = static_cast<int>(ms);

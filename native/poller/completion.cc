@@ -185,6 +185,7 @@ class CompletionPoller final : public Poller {
     return more;
   }
 
+  bool pending() const override { return at_ < stash_.size() || ring_.unsubmitted() > 0; }
   int fd() const override { return event_; }
 
   void watch_foreign(int fd) override {

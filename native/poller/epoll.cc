@@ -130,6 +130,7 @@ class EpollPoller final : public Poller {
     return read_ready() || more_events_;
   }
 
+  bool pending() const override { return ready_at_ < ready_.size(); }
   int fd() const override { return epoll_; }
 
   void watch_foreign(int fd) override {

@@ -79,6 +79,8 @@ class Poller {
   // Handles what has happened, sleeping at most `timeout_ms` (0: not at all; -1: no limit) when
   // nothing has. True: it stopped early or has more at hand, call again with timeout 0.
   virtual bool poll(int timeout_ms) = 0;
+  // Calls since the last poll() gave the next one something to do that fd() does not tell.
+  virtual bool pending() const = 0;
   // Becomes readable when poll() has something to do.
   virtual int fd() const = 0;
   // Lets poll() also return when `fd` (libuv's own descriptor) becomes readable; -1 ends that.

@@ -258,7 +258,7 @@ t.test('input', async (t) => {
   t.test('bytes that cannot be a frame', async (t) => {
     const { host, client } = await serve(t, same, { framer: { kind: 'varint', strip: false } })
     const one = client()
-    one.socket.write(Buffer.alloc(20, 0xff))
+    one.socket.write(Buffer.from([0x80, 0x00]))
     await until('the end', () => one.gone)
     t.strictSame(host.reasons, ['frame_error'])
   })
@@ -962,7 +962,7 @@ t.test('timers', async (t) => {
       })
       never.socket.resume()
       await until('never', () => never.gone)
-      t.ok(never.bytes.length < engine.stats().bytes_out - size, 'what the kernel held was dropped')
+      t.ok(never.bytes.length < size, 'what was not sent is dropped')
       t.equal(slowly.closed, false)
     },
   )

@@ -24,7 +24,7 @@ export class Acceptor {
     const { counters, limits, options, table } = this.#context
     const refused = this.#refused(socket.remoteAddress ?? '')
     const connection = table.claim(
-      (slot, generation) => new Connection(slot, generation, socket, limits, performance.now()),
+      (slot, generation) => new Connection(slot, generation, socket, performance.now()),
     )
     counters.accepted++
     counters.active++

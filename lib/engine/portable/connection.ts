@@ -10,8 +10,8 @@ import { Pipeline } from './pipeline.js'
 
 /** Replies of a request in flight may fill this many high-water marks together. */
 const MARKS = 4
-/** Requests in flight that a connection begins with, until the size of its replies is known. */
-const FIRST_ROOM = 16
+/** Bytes that a reply is taken to have until one was seen. */
+const FIRST_REPLY = 256
 /** No limit asked for: still fewer than the records of a turn. */
 const MOST_ROOM = 1024
 
@@ -80,14 +80,14 @@ export class Connection {
   discarded = 0
   marks: Mark[] | undefined
 
-  constructor(slot: number, generation: number, socket: Socket, limits: Limits, now: number) {
+  constructor(slot: number, generation: number, socket: Socket, now: number) {
     this.slot = slot
     this.generation = generation
     this.socket = socket
     this.remote = addressOf(socket.remoteAddress, socket.remoteFamily, socket.remotePort)
     this.local = addressOf(socket.localAddress, socket.localFamily, socket.localPort)
     this.output = new Output(socket)
-    this.pipeline = new Pipeline((limits.outputHighWater * MARKS) / FIRST_ROOM)
+    this.pipeline = new Pipeline(FIRST_REPLY)
     this.acceptedAt = now
     this.idleAt = now
     this.progressAt = now
