@@ -1,8 +1,22 @@
 #include "driver.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace gaidaros {
+
+namespace {
+
+// The thread's driver that sleeps in its own poller.
+thread_local Driver* sleeper = nullptr;
+
+// Timeouts in milliseconds, -1 for none.
+int at_most(int a, int b) {
+  if (a < 0 || b < 0) return std::max(a, b);
+  return std::min(a, b);
+}
+
+}  // namespace
 
 Driver::Driver(uv_loop_t* uv, Loop& loop, uint32_t busy_poll_us, std::function<void()> after_turn)
     : uv_(uv), loop_(loop), busy_poll_us_(busy_poll_us), after_turn_(std::move(after_turn)) {}
@@ -18,23 +32,47 @@ void Driver::start() {
   uv_idle_init(uv_, &idle_);
   open_handles_ = 4;
   poll_.data = timer_.data = prepare_.data = idle_.data = this;
-  uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* handle, int, int) {
-    Driver& self = of(reinterpret_cast<uv_handle_t*>(handle));
-    self.turn();
-    if (self.busy_poll_us_ > 0 && self.running_) self.spin();
-  });
+  sleeps_ = sleeper == nullptr;
+  if (sleeps_) {
+    sleeper = this;
+    loop_.poller().watch_foreign(uv_backend_fd(uv_));
+  } else {
+    uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* handle, int, int) {
+      Driver& self = of(reinterpret_cast<uv_handle_t*>(handle));
+      self.turn(0);
+      if (self.busy_poll_us_ > 0 && self.running_) self.spin();
+    });
+  }
   // Replies that came from promises and timers of this round leave together, just before the sleep.
   uv_prepare_start(&prepare_, [](uv_prepare_t* handle) {
-    of(reinterpret_cast<uv_handle_t*>(handle)).before_sleep();
+    Driver& self = of(reinterpret_cast<uv_handle_t*>(handle));
+    self.sleeps_ ? self.serve() : self.before_sleep();
   });
   wanted_ = true;
 }
 
-void Driver::turn() {
+void Driver::turn(int timeout_ms) {
   wanted_ = false;
-  more_ = loop_.turn(0);
+  more_ = loop_.turn(timeout_ms);
   after_turn_();
 }
+
+// Turn after turn, until libuv has something to do: an event, a timer, a setImmediate. libuv then
+// looks at its own descriptors without sleeping, for the idle handle is active.
+void Driver::serve() {
+  keep_awake(false);
+  for (;;) {
+    uv_update_time(uv_);
+    int theirs = uv_backend_timeout(uv_);
+    turn(theirs == 0 ? 0 : at_most(theirs, timeout()));
+    if (busy_poll_us_ > 0 && running_ && theirs != 0) spin();
+    if (!running_) return;
+    if (theirs == 0 || loop_.poller().foreign_ready()) break;
+  }
+  keep_awake(true);
+}
+
+int Driver::timeout() { return wanted_ || more_ ? 0 : loop_.next_timeout(); }
 
 // Looks for more a while before sleeping: a wake-up costs some microseconds that a single
 // connection would otherwise wait for each time. libuv's own work is looked at in between.
@@ -44,8 +82,9 @@ void Driver::spin() {
   // A connection that keeps us busy must not keep libuv from its own descriptors.
   uint64_t yield_at = now + 20 * busy_poll_us_ * 1000ULL;
   while (running_ && now < until && now < yield_at) {
+    if (loop_.poller().foreign_ready()) break;
     uint64_t before = loop_.stats().records;
-    turn();
+    turn(0);
     now = uv_hrtime();
     if (loop_.stats().records != before) until = now + busy_poll_us_ * 1000ULL;
     if (uv_backend_timeout(uv_) == 0 && !idling_) break;
@@ -53,18 +92,24 @@ void Driver::spin() {
 }
 
 void Driver::before_sleep() {
-  if (wanted_ || more_) turn();
+  if (wanted_ || more_) turn(0);
   if (!running_) return;
-  bool again = wanted_ || more_;
-  if (again != idling_) {
-    // An active idle handle makes libuv poll without sleeping.
-    if (again) {
-      uv_idle_start(&idle_, [](uv_idle_t*) {});
-    } else {
-      uv_idle_stop(&idle_);
-    }
-    idling_ = again;
+  keep_awake(wanted_ || more_);
+  set_timer();
+}
+
+// An active idle handle makes libuv poll without sleeping.
+void Driver::keep_awake(bool on) {
+  if (on == idling_) return;
+  if (on) {
+    uv_idle_start(&idle_, [](uv_idle_t*) {});
+  } else {
+    uv_idle_stop(&idle_);
   }
+  idling_ = on;
+}
+
+void Driver::set_timer() {
   int timeout = loop_.next_timeout();
   if (timeout < 0) {
     if (timer_ms_ >= 0) uv_timer_stop(&timer_);
@@ -82,6 +127,10 @@ void Driver::stop(std::function<void()> done) {
   if (!running_) return;
   running_ = false;
   done_ = std::move(done);
+  if (sleeps_) {
+    loop_.poller().watch_foreign(-1);
+    sleeper = nullptr;
+  }
   for (uv_handle_t* handle :
        {reinterpret_cast<uv_handle_t*>(&poll_), reinterpret_cast<uv_handle_t*>(&timer_),
         reinterpret_cast<uv_handle_t*>(&prepare_), reinterpret_cast<uv_handle_t*>(&idle_)})

@@ -1,6 +1,10 @@
 // Runs a loop on the libuv loop of a Node environment: sees to it that turn() is called when the
 // poller has events, when a timer is due, when output was produced outside of a turn, and that the
 // process does not sleep while there is more to do.
+//
+// The first driver of a thread sleeps in its own poller, with libuv's descriptor as one of the many
+// that wake it: a set inside libuv's set would be woken twice for each event and cost another system
+// call each turn. Further ones lie in libuv's set like any other descriptor.
 #pragma once
 
 #include <uv.h>
@@ -23,12 +27,20 @@ class Driver {
   bool running() const { return running_; }
   // turn() is to run before libuv sleeps.
   void wake() { wanted_ = true; }
+  // libuv's clock stands still while our own poller sleeps; timers that JS starts count from it.
+  void before_js() {
+    if (sleeps_) uv_update_time(uv_);
+  }
 
  private:
   static Driver& of(uv_handle_t* handle) { return *static_cast<Driver*>(handle->data); }
-  void turn();
+  void turn(int timeout_ms);
   void spin();
+  void serve();
+  int timeout();
   void before_sleep();
+  void keep_awake(bool on);
+  void set_timer();
   void close_handle(uv_handle_t* handle);
 
   uv_loop_t* uv_;
@@ -44,6 +56,7 @@ class Driver {
   bool wanted_ = false;
   bool more_ = false;
   bool idling_ = false;
+  bool sleeps_ = false;  // this driver's poller is where the thread sleeps
   int timer_ms_ = -1;
   int open_handles_ = 0;
 };

@@ -96,6 +96,7 @@ uint8_t* Engine::new_big(uint32_t size) {
 }
 
 void Engine::turn(uint32_t count) {
+  driver_->before_js();
   Napi::HandleScope scope(env_);
   napi_value arguments[3] = {Napi::Number::New(env_, count), env_.Undefined(), env_.Undefined()};
   if (slab_is_new_) arguments[1] = slab_.Value();

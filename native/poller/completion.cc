@@ -175,8 +175,8 @@ class CompletionPoller final : public Poller {
       if (read(event_, &count, sizeof count) < 0) count = 0;
     }
     if (at_ == stash_.size() && stalled_.id == kNoBuffer && ring_.peek() == nullptr) {
-      if (foreign_ >= 0 && !foreign_armed_ && timeout_ms != 0) arm_foreign();
-      ring_.submit(counts_, timeout_ms != 0 && foreign_ >= 0 ? 1 : 0, timeout_ms, true);
+      if (foreign_ >= 0 && !foreign_armed_) arm_foreign();
+      ring_.submit(counts_, timeout_ms != 0 ? 1 : 0, timeout_ms, true);
     }
     bool more = handle_all();
     for (uint32_t slot : rearm_)
