@@ -14,7 +14,7 @@ import { misuse } from '../errors.js'
 import type { Batch, BatchRequest, Bytes, Connection } from '../handler/contract.js'
 import { readView } from './codec.js'
 import type { Replies } from './replies.js'
-import type { RawBuffer } from './view.js'
+import { type RawBuffer, slabUse } from './view.js'
 
 /** Records and where their bytes lie: those of the turn, or a copy that outlives it. */
 export interface BatchSource {
@@ -114,6 +114,7 @@ export class RequestBatch implements Batch {
     this.bigs = [...this.bigs]
     this.detached = true
     this.copiesNatively = false
+    slabUse.kept = true
   }
 
   /** @throws TypeError ERR_GAIDAROS_STATE when handle_batch has settled */

@@ -3,7 +3,7 @@
 
 import { misuse } from '../errors.js'
 import type { Bytes, DecodeRequest, EncodeResponse, EncodingName } from '../handler/contract.js'
-import { type RawBuffer, View } from './view.js'
+import { type RawBuffer, slabUse, View } from './view.js'
 
 /** Makes the request of bytes [start, end) of `buffer`; a throw is an error of the handler. */
 export type ReadRequest = (buffer: RawBuffer, start: number, end: number) => unknown
@@ -14,8 +14,10 @@ export type TextEncoding = Exclude<EncodingName, 'json'>
 /** What makes bytes or a string of a handler's value; undefined: bytes and strings pass. */
 export type Encode = ((value: unknown) => unknown) | undefined
 
-export const readView = (buffer: RawBuffer, start: number, end: number): Buffer =>
-  new View(buffer.buffer, buffer.byteOffset + start, end - start)
+export function readView(buffer: RawBuffer, start: number, end: number): Buffer {
+  slabUse.kept = true
+  return new View(buffer.buffer, buffer.byteOffset + start, end - start)
+}
 
 const READERS: Record<EncodingName, ReadRequest> = {
   latin1: (buffer, start, end) => buffer.latin1Slice(start, end),

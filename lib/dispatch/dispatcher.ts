@@ -13,7 +13,7 @@ import { Framing } from './framing.js'
 import { bytesLoop, decodedLoop, type Loop, type LoopParts } from './loops.js'
 import type { HandlerPlan } from './plan.js'
 import { Replies } from './replies.js'
-import type { RawBuffer } from './view.js'
+import { type RawBuffer, slabUse } from './view.js'
 import { Wrapping } from './wrapping.js'
 
 export interface DispatcherOptions {
@@ -68,7 +68,8 @@ export class Dispatcher implements EngineHost {
     this.#framing?.setLimits(limits)
   }
 
-  turn(count: number): void {
+  turn(count: number): boolean {
+    slabUse.kept = false
     try {
       this.#replies?.begin()
       this.#loop(count)
@@ -78,7 +79,9 @@ export class Dispatcher implements EngineHost {
       this.#options.log.limited('internal_error', 'error', 'internal error in a turn', {
         error: String(error instanceof Error ? error.stack : error),
       })
+      return true
     }
+    return slabUse.kept
   }
 
   #chooseLoop(connections: Connections, replies: Replies): Loop {

@@ -6,7 +6,7 @@ import type { HandleRequest } from '../handler/contract.js'
 import type { ReadRequest } from './codec.js'
 import type { Connections } from './connections.js'
 import type { Replies } from './replies.js'
-import { View } from './view.js'
+import { slabUse, View } from './view.js'
 
 /** What a loop needs; all of it stays the same for the dispatcher's life. */
 export interface LoopParts {
@@ -30,6 +30,7 @@ export function bytesLoop(parts: LoopParts): Loop {
     const { records } = engine
     const answers = engine.replies
     const { memory, shift } = replies
+    slabUse.kept = true
     for (let index = 0; index < count; index++) {
       const at = index * RECORD_WORDS
       if (records[at] !== KIND.request || connections.anyStopped) {

@@ -122,8 +122,9 @@ export interface EngineHost {
   /**
    * `count` records stand in engine.records; their bytes lie in engine.slab or engine.bigs. On return
    * engine.replies holds one reply for each. Must not throw. Bytes of the slab may be kept for ever.
+   * @returns false when nobody keeps any: the engine may write over them
    */
-  turn(count: number): void
+  turn(count: number): boolean | undefined
 }
 
 export interface Engine {

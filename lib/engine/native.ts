@@ -93,8 +93,9 @@ class NativeEngine implements Engine {
         (count, slab, bigs) => {
           if (slab !== undefined) this.slab = slab
           if (bigs !== undefined) this.bigs = bigs
-          host.turn(count)
+          const kept = host.turn(count)
           if (bigs !== undefined) this.bigs = NOTHING
+          return kept
         },
         options.busyPoll,
       )

@@ -3,8 +3,8 @@
 // process does not sleep while there is more to do.
 //
 // The first driver of a thread sleeps in its own poller, with libuv's descriptor as one of the many
-// that wake it: a set inside libuv's set would be woken twice for each event and cost another system
-// call each turn. Further ones lie in libuv's set like any other descriptor.
+// that wake it: a set inside libuv's set would be woken twice for each event and cost another
+// system call each turn. Further ones lie in libuv's set like any other descriptor.
 #pragma once
 
 #include <uv.h>

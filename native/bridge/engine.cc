@@ -106,7 +106,12 @@ void Engine::turn(uint32_t count) {
   napi_value result;
   napi_status status =
       napi_make_callback(env_, context_, env_.Global(), turn_.Value(), 3, arguments, &result);
-  if (status == napi_ok) return;
+  slab_kept_ = true;
+  if (status == napi_ok) {
+    bool kept = true;
+    if (napi_get_value_bool(env_, result, &kept) == napi_ok) slab_kept_ = kept;
+    return;
+  }
   // Whatever was thrown is the process's to report; no reply of this turn can be trusted.
   auto* replies = static_cast<Reply*>(memory_[1].Value().As<Napi::ArrayBuffer>().Data());
   for (uint32_t i = 0; i < count; i++)

@@ -18,7 +18,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
 
   // new Engine(options, turn, busyPollMicroseconds): `turn(count, slab, bigs)` is called with the
   // number of records, the new slab when it changed (else undefined) and the turn's long frames
-  // (else undefined).
+  // (else undefined). It returns false when nobody keeps bytes of the slab.
   explicit Engine(const Napi::CallbackInfo& info);
   ~Engine() override;
 
@@ -27,6 +27,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   uint8_t* new_slab() override;
   uint8_t* new_big(uint32_t size) override;
   void turn(uint32_t count) override;
+  bool slab_kept() const override { return slab_kept_; }
   void wake() override;
 
   Napi::Value listen(const Napi::CallbackInfo& info);
@@ -59,6 +60,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   Napi::FunctionReference done_;
   Napi::Reference<Napi::Buffer<uint8_t>> slab_;
   bool slab_is_new_ = false;
+  bool slab_kept_ = true;
   Napi::ObjectReference bigs_;
   uint32_t big_count_ = 0;
   Napi::ObjectReference memory_[3];

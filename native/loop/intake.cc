@@ -29,7 +29,14 @@ bool Loop::renew_slab() {
   flush();
   slab_ = host_.new_slab();
   slab_at_ = 0;
+  slab_kept_ = false;
   return true;
+}
+
+// After a flush nothing of ours refers to the slab; where no handler does either, its front, which
+// the processor's caches hold, is better than fresh memory.
+void Loop::rewind_slab() {
+  if (!slab_kept_) slab_at_ = 0;
 }
 
 std::span<uint8_t> Loop::receive_space(Connection& connection) {

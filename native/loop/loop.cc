@@ -84,11 +84,13 @@ bool Loop::turn(int timeout_ms) {
 void Loop::step() {
   deliver();
   flush();
+  rewind_slab();
   // Requests that were received but had no room among the ones in flight.
   for (int round = 0; !waiting_.empty() && round < kMaxRounds; round++) {
     take_waiting();
     deliver();
     flush();
+    rewind_slab();
   }
   deliver();
   reap();
@@ -139,6 +141,7 @@ void Loop::deliver() {
   uint32_t count = record_count_;
   delivering_ = true;
   host_.turn(count);
+  slab_kept_ = slab_kept_ || host_.slab_kept();
   for (uint32_t i = 0; i < count; i++) apply(memory_.records[i], memory_.replies[i], i);
   delivering_ = false;
   record_count_ = 0;

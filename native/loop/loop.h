@@ -36,6 +36,9 @@ class Host {
   virtual uint8_t* new_big(uint32_t size) = 0;
   // `count` records are in the table; returns when there is a reply for each.
   virtual void turn(uint32_t count) = 0;
+  // Whether somebody may still refer to bytes that the last turn()'s records lie in. False: the
+  // loop writes over them.
+  virtual bool slab_kept() const { return true; }
   // There is output, or input to cut, although no turn is running: call turn(0) before sleeping.
   virtual void wake() = 0;
 };
@@ -139,6 +142,7 @@ class Loop final : private PollerSink {
   // intake.cc
   uint32_t slab_room() const { return kSlabBytes - slab_at_; }
   bool renew_slab();
+  void rewind_slab();
   void take_run(Connection& connection, uint32_t length);
   uint32_t cut(Connection& connection, std::span<const uint8_t> data, bool& stop, uint32_t& wanted,
                bool in_slab);
@@ -208,6 +212,7 @@ class Loop final : private PollerSink {
   uint8_t* slab_ = nullptr;
   uint32_t slab_at_ = kSlabBytes;
   bool slab_full_ = false;
+  bool slab_kept_ = true;         // of what was handed out, something may be in use
   uint32_t joined_ = 0;           // bytes of an unfinished frame put in front of receive_space()
   bool into_input_ = false;       // receive_space() was in the connection's own buffer
   std::vector<uint8_t> scratch_;  // for filters and for lingering connections

@@ -62,7 +62,7 @@ class Host {
     this.respond = respond
   }
 
-  turn(count: number): void {
+  turn(count: number): undefined {
     this.turns.push(count)
     let used = 0
     for (let i = 0; i < count; i++) {

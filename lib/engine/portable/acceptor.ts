@@ -21,7 +21,7 @@ export class Acceptor {
   }
 
   accept(socket: Socket): void {
-    const { counters, limits, options, table } = this.#context
+    const { counters, options, table } = this.#context
     const refused = this.#refused(socket.remoteAddress ?? '')
     const connection = table.claim(
       (slot, generation) => new Connection(slot, generation, socket, performance.now()),
