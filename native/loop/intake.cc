@@ -128,14 +128,17 @@ uint32_t Loop::cut(Connection& connection, std::span<const uint8_t> data, bool& 
     }
     Cut result = options_.framer->cut(data.subspan(used), options_.limits.max_frame_size,
                                       std::span(frames_).first(room), connection.frame);
-    for (uint32_t i = 0; i < result.frames; i++) {
-      if (!add_frame(connection, data.data() + used, frames_[i], in_slab)) {
-        // No room in the slab before this turn is over; the frame is whole and will be cut again.
-        connection.frame.scanned = 0;
-        stop = true;
-        return used + frames_[i].offset;
+    if (in_slab && wholes_.empty())
+      add_run(connection, data.data() + used, std::span(frames_).first(result.frames));
+    else
+      for (uint32_t i = 0; i < result.frames; i++) {
+        if (!add_frame(connection, data.data() + used, frames_[i], in_slab)) {
+          // No room in the slab before this turn is over; the frame is whole and will be cut again.
+          connection.frame.scanned = 0;
+          stop = true;
+          return used + frames_[i].offset;
+        }
       }
-    }
     used += result.consumed;
     if (result.status == FrameStatus::kRoom) continue;
     if (result.status != FrameStatus::kMore) {
@@ -154,6 +157,27 @@ uint32_t Loop::cut(Connection& connection, std::span<const uint8_t> data, bool& 
     break;
   }
   return used;
+}
+
+// The usual case of add_frame(): frames as they are, side by side in the slab.
+void Loop::add_run(Connection& connection, const uint8_t* data, std::span<const Frame> frames) {
+  if (frames.empty()) return;
+  if (connection.in_flight() == 0) connection.flight_since = now_;
+  auto base = static_cast<uint32_t>(data - slab_);
+  uint32_t sequence = connection.next_sequence;
+  Record* record = memory_.records + record_count_;
+  for (const Frame& frame : frames)
+    *record++ = {static_cast<uint32_t>(RecordKind::request),
+                 connection.slot,
+                 connection.generation,
+                 sequence++,
+                 base + frame.offset + frame.head,
+                 frame.length - frame.head - frame.tail,
+                 0,
+                 0};
+  record_count_ += static_cast<uint32_t>(frames.size());
+  connection.next_sequence = sequence;
+  stats_.requests += frames.size();
 }
 
 bool Loop::add_frame(Connection& connection, const uint8_t* data, const Frame& frame,

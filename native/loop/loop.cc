@@ -142,38 +142,66 @@ void Loop::deliver() {
   delivering_ = true;
   host_.turn(count);
   slab_kept_ = slab_kept_ || host_.slab_kept();
-  for (uint32_t i = 0; i < count; i++) apply(memory_.records[i], memory_.replies[i], i);
+  for (uint32_t i = 0; i < count;) i += apply(i, count);
   delivering_ = false;
   record_count_ = 0;
   slab_full_ = false;
 }
 
-void Loop::apply(const Record& record, const Reply& reply, uint32_t index) {
+// Takes the answer to record `index`, and with it those behind it that leave as one piece. Returns
+// how many it took.
+uint32_t Loop::apply(uint32_t index, uint32_t count) {
+  const Record& record = memory_.records[index];
+  const Reply& reply = memory_.replies[index];
   Connection* connection = table_.find({record.slot, record.generation});
-  if (connection == nullptr) return;
+  if (connection == nullptr) return 1;
   auto kind = static_cast<RecordKind>(record.kind & 0xff);
+  auto answer = static_cast<Answer>(reply.kind & 0xff);
   if (kind == RecordKind::closed) {
     // Nothing but this record names the connection any more (rule 19).
     connection->mourned = false;
-    return bury(*connection);
-  }
-  if (!connection->live()) return;
-  if (static_cast<Answer>(reply.kind & 0xff) == Answer::failed) return fail(*connection);
-  if (kind != RecordKind::request) {
+    bury(*connection);
+  } else if (!connection->live()) {
+    return 1;
+  } else if (answer == Answer::failed) {
+    fail(*connection);
+  } else if (kind != RecordKind::request) {
     if (kind == RecordKind::ended) {
       connection->ended_told = true;
       if (connection->partial) stats_.dropped_frames++;
       connection->partial = false;
     }
     if (connection->peer_ended) mark_dirty(*connection);
-    return;
-  }
-  if (static_cast<Answer>(reply.kind & 0xff) == Answer::later) {
+  } else if (answer == Answer::later) {
     if (options_.limits.handler_timeout > 0 && connection->in_flight() > 0) arm(*connection);
-    return;
+  } else {
+    std::span<const uint8_t> bytes = answer_bytes(record, reply, index);
+    uint32_t run = 1;
+    if (record.sequence == connection->reply_sequence && !options_.nodelay)
+      run = extend_run(index, count, bytes);
+    respond(*connection, record.sequence, bytes, {run, false, (reply.kind & kReplyEnd) != 0});
+    return run;
   }
-  respond(*connection, record.sequence, answer_bytes(record, reply, index), false,
-          reply.kind & kReplyEnd);
+  return 1;
+}
+
+// Replies of one connection that lie side by side are one reply as far as its output is concerned.
+uint32_t Loop::extend_run(uint32_t first, uint32_t count, std::span<const uint8_t>& bytes) const {
+  const Record& record = memory_.records[first];
+  uint32_t run = 1;
+  if (memory_.replies[first].kind & kReplyEnd || bytes.empty()) return run;
+  for (uint32_t i = first + 1; i < count; i++, run++) {
+    const Record& next = memory_.records[i];
+    const Reply& reply = memory_.replies[i];
+    if (next.slot != record.slot || next.generation != record.generation ||
+        next.kind != static_cast<uint32_t>(RecordKind::request) ||
+        reply.kind >= static_cast<uint32_t>(Answer::later))
+      break;
+    std::span<const uint8_t> more = answer_bytes(next, reply, i);
+    if (more.data() != bytes.data() + bytes.size()) break;
+    bytes = {bytes.data(), bytes.size() + more.size()};
+  }
+  return run;
 }
 
 std::span<const uint8_t> Loop::answer_bytes(const Record& record, const Reply& reply,

@@ -122,7 +122,8 @@ class Loop final : private PollerSink {
   // loop.cc
   void step();
   void deliver();
-  void apply(const Record& record, const Reply& reply, uint32_t index);
+  uint32_t apply(uint32_t index, uint32_t count);
+  uint32_t extend_run(uint32_t first, uint32_t count, std::span<const uint8_t>& bytes) const;
   std::span<const uint8_t> answer_bytes(const Record& record, const Reply& reply,
                                         uint32_t index) const;
   void push_record(RecordKind kind, const Connection& connection, uint32_t offset, uint32_t length,
@@ -148,6 +149,7 @@ class Loop final : private PollerSink {
                bool in_slab);
   uint32_t room_for(const Connection& connection) const;
   bool add_frame(Connection& connection, const uint8_t* data, const Frame& frame, bool in_slab);
+  void add_run(Connection& connection, const uint8_t* data, std::span<const Frame> frames);
   void take_input(Connection& connection);
   void wait_for_turn(Connection& connection);
   void take_waiting();
@@ -156,12 +158,17 @@ class Loop final : private PollerSink {
   void decode(Connection& connection, std::span<const uint8_t> bytes);
 
   // output.cc
-  void respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more,
-               bool end);
+  struct Answering {
+    uint32_t count = 1;  // requests that the bytes answer
+    bool more = false;   // they are not the whole reply
+    bool end = false;    // close behind it
+  };
+  void respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes,
+               Answering how);
   void hold(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more,
             bool end);
   void release_held(Connection& connection);
-  void answered(Connection& connection, bool end);
+  void answered(Connection& connection, uint32_t count, bool end);
   void emit(Connection& connection, std::span<const uint8_t> bytes);
   void gather(Connection& connection, std::span<const uint8_t> bytes);
   void queue(Connection& connection, std::span<const uint8_t> bytes);

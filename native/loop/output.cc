@@ -36,7 +36,7 @@ int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes
     bytes = framed;
   }
   copying_ = true;
-  respond(*connection, sequence, bytes, flags & kReplyMore, flags & kReplyLast);
+  respond(*connection, sequence, bytes, {1, (flags & kReplyMore) != 0, (flags & kReplyLast) != 0});
   copying_ = false;
   check_high_water(*connection);
   return static_cast<int64_t>(connection->queued());
@@ -61,27 +61,28 @@ int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
 }
 
 void Loop::respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes,
-                   bool more, bool end) {
+                   Answering how) {
   if (connection.state == ConnState::lingering) return;
   if (sequence != connection.reply_sequence) {
     if (is_before(connection.reply_sequence, sequence))
-      hold(connection, sequence, bytes, more, end);
+      hold(connection, sequence, bytes, how.more, how.end);
     return;
   }
   if (!bytes.empty()) emit(connection, bytes);
-  connection.streaming = more;
-  if (more || !connection.live()) return;
+  connection.streaming = how.more;
+  if (how.more || !connection.live()) return;
   // An eighth of the way each time: a rough mean that needs no history.
-  average_reply_ += (static_cast<uint32_t>(std::min<size_t>(bytes.size(), 1u << 28)) >> 3) -
-                    (average_reply_ >> 3);
-  answered(connection, end);
+  average_reply_ +=
+      (static_cast<uint32_t>(std::min<size_t>(bytes.size() / how.count, 1u << 28)) >> 3) -
+      (average_reply_ >> 3);
+  answered(connection, how.count, how.end);
   if (connection.backlog && !connection.backlog->held.empty()) release_held(connection);
 }
 
-void Loop::answered(Connection& connection, bool end) {
-  connection.reply_sequence++;
+void Loop::answered(Connection& connection, uint32_t count, bool end) {
+  connection.reply_sequence += count;
   connection.flight_since = now_;
-  stats_.replies++;
+  stats_.replies += count;
   if (end && connection.live()) {
     end_with(connection, Reason::done);
     // Requests behind this one get no answer.
@@ -127,7 +128,7 @@ void Loop::release_held(Connection& connection) {
     if (!bytes.empty()) emit(connection, bytes);
     connection.streaming = !done;
     if (!done) break;
-    if (connection.live()) answered(connection, end);
+    if (connection.live()) answered(connection, 1, end);
   }
   copying_ = copying;
   if (connection.live()) check_low_water(connection);
