@@ -4,6 +4,7 @@
 
 import {
   ANSWER,
+  KIND,
   RECORD,
   RECORD_BIG,
   RECORD_WORDS,
@@ -44,6 +45,8 @@ export class RequestBatch implements Batch {
   /** How many requests were answered, or closed. */
   answered = 0
   readonly #pool: LazyRequest[] = []
+  /** Of the pool's first entries so many may have another index than their place. */
+  #moved = 0
 
   constructor(replies: Replies, source: BatchSource) {
     this.replies = replies
@@ -66,12 +69,29 @@ export class RequestBatch implements Batch {
     this.answered = 0
   }
 
+  /** Adds records from the first on for as long as they are plain requests. @returns how many */
+  fill(count: number): number {
+    const { records, answers } = this
+    const pool = this.#pool
+    let index = 0
+    for (; index < count && records[index * RECORD_WORDS] === KIND.request; index++)
+      answers[index * REPLY_WORDS] = UNANSWERED
+    for (let at = pool.length; at < index; at++) pool.push(new LazyRequest(this, at))
+    while (this.#moved > 0) {
+      this.#moved--
+      ;(pool[this.#moved] as LazyRequest).index = this.#moved
+    }
+    this.length = index
+    return index
+  }
+
   /** Adds record `index` of the source. */
   add(index: number): void {
     const request = this.#pool[this.length]
     if (request === undefined) this.#pool.push(new LazyRequest(this, index))
     else request.index = index
     this.length++
+    this.#moved = this.length
     this.answers[index * REPLY_WORDS] = UNANSWERED
   }
 

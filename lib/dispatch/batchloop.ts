@@ -53,7 +53,7 @@ function gather(
 ): readonly number[] {
   const { connections } = batch.replies
   let after: number[] | undefined
-  for (let index = 0; index < count; index++) {
+  for (let index = connections.anyStopped ? 0 : batch.fill(count); index < count; index++) {
     const at = index * RECORD_WORDS
     const kind = (records[at] as number) & 0xff
     if (kind === KIND.request) {
