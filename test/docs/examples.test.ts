@@ -1,0 +1,139 @@
+// Runs every example of README.md and docs/: what is fenced is a file, a server, a client with the output
+// it must see, a command, or a program. A fence of any other kind fails.
+
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import ts from 'typescript'
+import { Command, plainEnv, root, temporary } from '../cli/command.js'
+
+interface Block {
+  /** First word of the info string, then the rest of it. */
+  language: string
+  role: string
+  text: string
+  line: number
+}
+
+const DEADLINE_MS = 30_000
+const inCi = process.env['CI'] === 'true'
+
+function blocksOf(markdown: string): Block[] {
+  const fence = /^```(\S+) ?(.*)\n([\s\S]*?)^```$/gm
+  return [...markdown.matchAll(fence)].map(
+    ({ 1: language = '', 2: role = '', 3: text = '', index }) => ({
+      language,
+      role,
+      text,
+      line: markdown.slice(0, index).split('\n').length,
+    }),
+  )
+}
+
+/** Words of a command line; single quotes keep spaces. */
+const words = (line: string): string[] =>
+  [...line.trim().matchAll(/'([^']*)'|\S+/g)].map((match) => match[1] ?? match[0])
+
+const COMMAND = /^npx gaidaros /
+
+/** The state of one document: its files, and the server that was started last. */
+class Document {
+  readonly #t: Test
+  readonly #folder: string
+  readonly #env: NodeJS.ProcessEnv
+  #ports: [stated: string, real: number] = ['', 0]
+  #output: string | undefined
+  #server: Command | undefined
+
+  constructor(test: Test) {
+    this.#t = test
+    this.#folder = temporary(test)
+    mkdirSync(join(this.#folder, 'node_modules'))
+    symlinkSync(root, join(this.#folder, 'node_modules', 'gaidaros'))
+    writeFileSync(join(this.#folder, 'package.json'), '{"type":"module"}')
+    this.#env = { ...plainEnv(), HOME: this.#folder }
+  }
+
+  async run(block: Block): Promise<void> {
+    const [role = '', value = ''] = block.role.split('=')
+    const where = `line ${block.line}`
+    if (role === 'file') writeFileSync(join(this.#folder, value), block.text)
+    else if (role === 'serves') await this.#serve(block.text, value)
+    else if (role === 'client') this.#output = this.#shell(this.#withPort(block.text), where)
+    else if (role === 'command') this.#output = this.#shell(asNode(block.text), where)
+    else if (role === 'program') this.#output = this.#program(block.text, where)
+    else if (role === 'output') this.#compare(block.text, where)
+    else this.#t.fail(`${where}: a fence of unknown kind: ${block.language} ${block.role}`)
+  }
+
+  async end(): Promise<void> {
+    await this.#server?.stop()
+  }
+
+  /** Starts the server on a port of the kernel's choice; what clients call by the stated one. */
+  async #serve(text: string, address: string): Promise<void> {
+    await this.end()
+    const stated = address.split(':')[1] ?? ''
+    const args = words(text.replace(COMMAND, ''))
+    const at = args.indexOf('-p')
+    if (at >= 0) args.splice(at, 2)
+    this.#server = new Command([...args, '-p', '0', '--allow-root'], {
+      cwd: this.#folder,
+      env: this.#env,
+    })
+    this.#ports = [stated, await this.#server.port()]
+  }
+
+  #withPort(text: string): string {
+    const [stated, real] = this.#ports
+    return text.replaceAll(stated, String(real))
+  }
+
+  #shell(text: string, where: string): string {
+    const { status, stdout, stderr } = spawnSync('bash', ['-c', `set -o pipefail; ${text}`], {
+      cwd: this.#folder,
+      env: this.#env,
+      encoding: 'utf8',
+      timeout: DEADLINE_MS,
+    })
+    this.#t.equal(status, 0, `${where}: ${text.trim()}\n${stderr}`)
+    return stdout
+  }
+
+  #program(text: string, where: string): string {
+    const compiled = ts.transpileModule(text, {
+      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+    })
+    writeFileSync(join(this.#folder, 'program.mjs'), compiled.outputText)
+    return this.#shell('node program.mjs', where)
+  }
+
+  #compare(text: string, where: string): void {
+    this.#t.equal(this.#output?.trimEnd(), text.trimEnd(), `${where}: what the document says`)
+  }
+}
+
+const asNode = (text: string): string =>
+  text.replace(COMMAND, `'${process.execPath}' '${join(root, 'bin', 'gaidaros.js')}' `)
+
+const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)]
+const hasNetcat = spawnSync('nc', ['-h'], { encoding: 'utf8' }).stderr?.includes('-N') === true
+
+for (const name of documents.filter((path) => path.endsWith('.md'))) {
+  const blocks = blocksOf(readFileSync(join(root, name), 'utf8'))
+  void t.test(name, async (t) => {
+    const client = blocks.some(({ role }) => role === 'client')
+    if (client && !hasNetcat) {
+      const reason = 'nc of OpenBSD is not installed'
+      return inCi ? t.fail(reason) : t.pass(reason, { skip: reason })
+    }
+    const document = new Document(t)
+    try {
+      for (const block of blocks) await document.run(block)
+    } finally {
+      await document.end()
+    }
+    t.pass(`${blocks.length} examples`)
+  })
+}
