@@ -65,6 +65,7 @@ struct Connection {
   bool in_dirty : 1 = false;     // on the loop's list of connections with output of this turn
   bool partial : 1 = false;      // framer chunk: JS holds an unfinished frame
   bool sending : 1 = false;      // the poller has a send under way that outlives the turn
+  bool corked : 1 = false;       // TCP_CORK is set
   bool streaming : 1 = false;    // pieces of the reply at the head have left, more will come
   bool ended_told : 1 = false;   // framer chunk: the ended record was delivered
   bool reset : 1 = false;        // close with RST

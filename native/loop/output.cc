@@ -230,7 +230,8 @@ void Loop::send_at_once(Connection& connection, std::span<const uint8_t> bytes) 
 }
 
 void Loop::cork(Connection& connection, bool on) {
-  if (!options_.cork || connection.fd < 0) return;
+  if (!options_.cork || connection.fd < 0 || connection.corked == on) return;
+  connection.corked = on;
   stats_.syscalls.setsockopt++;
   set_cork(connection.fd, on);
 }

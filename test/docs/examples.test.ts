@@ -63,8 +63,22 @@ class Document {
     else if (role === 'client') this.#output = this.#shell(this.#withPort(block.text), where)
     else if (role === 'command') this.#output = this.#shell(asNode(block.text), where)
     else if (role === 'program') this.#output = this.#program(block.text, where)
+    else if (role === 'check') this.#check(block, where)
     else if (role === 'output') this.#compare(block.text, where)
     else this.#t.fail(`${where}: a fence of unknown kind: ${block.language} ${block.role}`)
+  }
+
+  /** Command lines, or a configuration file, that must be right as they stand. */
+  #check({ language, text }: Block, where: string): void {
+    writeFileSync(join(this.#folder, 'handler.ts'), 'export const handleRequest = (r: Buffer) => r')
+    if (language === 'conf')
+      writeFileSync(join(this.#folder, 'checked.conf'), text.replaceAll('/srv/echo', this.#folder))
+    const lines = language === 'conf' ? ['-c checked.conf'] : text.trim().split('\n')
+    for (const line of lines)
+      this.#shell(
+        `${asNode(`npx gaidaros ${line.replace(/^gaidaros /, '')}`)} --check-config --allow-code`,
+        where,
+      )
   }
 
   async end(): Promise<void> {

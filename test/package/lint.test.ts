@@ -40,6 +40,11 @@ function clangFormat(): string | undefined {
   )
 }
 
+t.test('what is generated is up to date', async (t) => {
+  const { status, text } = local('scripts/generate.mjs', '--check')
+  t.equal(status, 0, text)
+})
+
 t.test('C++ is formatted', async (t) => {
   const format = clangFormat()
   if (!format) {

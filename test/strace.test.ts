@@ -1,0 +1,206 @@
+// What strace sees of the engine: how sockets are registered, which calls touch accepted ones, which
+// options are set. And, from the server's own counters, how many system calls a request costs.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { plainEnv, root, temporary } from './cli/command.js'
+import { unavailable } from './conformance/available.js'
+import { until } from './conformance/deadline.js'
+import { Served } from './conformance/served.js'
+import { VARIANTS } from './conformance/variant.js'
+
+const CALLS =
+  'epoll_ctl,setsockopt,io_uring_enter,recvfrom,recvmsg,read,accept4,sendto,sendmsg,write,close'
+const inCi = process.env['CI'] === 'true'
+t.setTimeout(300_000)
+
+function refuse(t: Test, reason: string): void {
+  if (inCi) t.fail(reason)
+  else t.pass(reason, { skip: reason })
+}
+
+const hasStrace = spawnSync('strace', ['-V']).status === 0
+
+async function ask(socket: Socket, text: string): Promise<string> {
+  let got = ''
+  socket.setEncoding('latin1')
+  const all = new Promise<void>((resolve) => {
+    socket.on('data', (piece) => {
+      got += String(piece)
+      if (got.length >= text.length) resolve()
+    })
+  })
+  socket.write(text)
+  await all
+  socket.removeAllListeners('data')
+  return got
+}
+
+/** Serves a few clients under strace. @returns the lines of its log */
+async function trace(t: Test, options: readonly string[]): Promise<string[]> {
+  const log = join(temporary(t), 'strace.log')
+  const command = [process.execPath, join(root, 'bin/gaidaros.js'), '--no-config']
+  const args = [...command, '-h', '127.0.0.1', '-p', '0', '--engine', 'native', ...options]
+  const child: ChildProcess = spawn('strace', ['-f', '-e', `trace=${CALLS}`, '-o', log, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: plainEnv(),
+  })
+  const ended = once(child, 'close')
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  const listening = () => /listening on \S+:(\d+)/.exec(output)?.[1]
+  await until(() => listening() !== undefined, 'the address')
+  const sockets = Array.from({ length: 3 }, () => connect(Number(listening()), '127.0.0.1'))
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  for (let round = 0; round < 3; round++)
+    t.strictSame(
+      await Promise.all(sockets.map((socket) => ask(socket, 'one\ntwo\n'))),
+      sockets.map(() => 'one\ntwo\n'),
+    )
+  for (const socket of sockets) socket.end()
+  await Promise.all(sockets.map((socket) => once(socket, 'close')))
+  const pid = /^(\d+)/.exec(readFileSync(log, 'utf8'))?.[1]
+  process.kill(Number(pid), 'SIGTERM')
+  await ended
+  return readFileSync(log, 'utf8').split('\n')
+}
+
+/** Descriptors that the server accepted, and the log from the first of them on. */
+function accepted(lines: string[]): { fds: Set<string>; since: string[] } {
+  const first = lines.findIndex((line) => /accept4\(.*= \d+$/.test(line))
+  const since = lines.slice(Math.max(first, 0))
+  const fds = since.flatMap((line) => /accept4\(.*= (\d+)$/.exec(line)?.[1] ?? [])
+  return { fds: new Set(fds), since }
+}
+
+const registered = (lines: string[], fds: Set<string>): string[] =>
+  lines.filter((line) => fds.has(/epoll_ctl\(\d+, EPOLL_CTL_ADD, (\d+),/.exec(line)?.[1] ?? ''))
+
+/** Values that a socket option of the accepted sockets was set to, in order. */
+const settings = (lines: string[], option: string): string[] =>
+  lines.flatMap((line) => new RegExp(`${option}, \\[(\\d)\\]`).exec(line)?.[1] ?? [])
+
+if (!hasStrace) refuse(t, 'strace is not installed')
+else {
+  void t.test('edge', async (t) => {
+    const { fds, since } = accepted(await trace(t, ['-T', 'edge']))
+    t.equal(fds.size, 3)
+    const added = registered(since, fds)
+    t.equal(added.length, 3)
+    t.ok(
+      added.every((line) => line.includes('EPOLLET')),
+      'EPOLLET on accepted sockets',
+    )
+    t.strictSame(settings(since, 'TCP_NODELAY'), [], 'no TCP_NODELAY unasked')
+  })
+
+  void t.test('level', async (t) => {
+    const { fds, since } = accepted(await trace(t, ['-T', 'level']))
+    const added = registered(since, fds)
+    t.equal(added.length, 3)
+    t.notOk(
+      added.some((line) => line.includes('EPOLLET')),
+      'no EPOLLET',
+    )
+  })
+
+  void t.test('edge without batched sends', async (t) => {
+    const lines = await trace(t, ['-T', 'edge', '--no-send-batching'])
+    t.notOk(
+      lines.some((line) => line.includes('io_uring_enter')),
+      'no io_uring_enter',
+    )
+    t.ok(lines.some((line) => line.includes('sendto(')))
+  })
+
+  void t.test('completion', async (t) => {
+    const reason = await unavailable(VARIANTS.completion)
+    if (reason !== undefined) return refuse(t, reason)
+    // Accepted by the ring, so only the option that is set on each names the sockets.
+    const lines = await trace(t, ['-T', 'completion', '-A'])
+    const nodelay = /setsockopt\((\d+), SOL_TCP, TCP_NODELAY/
+    const fds = new Set(lines.flatMap((line) => nodelay.exec(line)?.[1] ?? []))
+    const since = lines.slice(lines.findIndex((line) => nodelay.test(line)))
+    t.equal(fds.size, 3)
+    t.strictSame(registered(since, fds), [], 'no EPOLL_CTL_ADD of an accepted socket')
+    const reads = /(?:recvfrom|recvmsg|read)\((\d+),/
+    t.strictSame(
+      since.filter((line) => fds.has(reads.exec(line)?.[1] ?? '')),
+      [],
+      'no recv or read on one',
+    )
+    t.ok(since.some((line) => line.includes('io_uring_enter')))
+  })
+
+  for (const polling of ['edge', 'level'])
+    void t.test(`-k on ${polling}`, async (t) => {
+      const lines = await trace(t, ['-T', polling, '-k'])
+      const corks = settings(lines, 'TCP_CORK')
+      t.ok(corks.length >= 6)
+      const byFd = new Map<string, string>()
+      for (const line of lines) {
+        const [, fd = '', value = ''] =
+          /setsockopt\((\d+), SOL_TCP, TCP_CORK, \[(\d)\]/.exec(line) ?? []
+        if (fd !== '') {
+          t.not(byFd.get(fd), value, 'set and released in turn')
+          byFd.set(fd, value)
+        } else if (/epoll_wait|epoll_pwait/.test(line))
+          t.notOk([...byFd.values()].includes('1'), 'released before the loop sleeps')
+      }
+      t.notOk([...byFd.values()].includes('1'), 'released')
+    })
+
+  for (const letter of ['-A', '-K'])
+    for (const polling of ['edge', 'level', 'completion'])
+      void t.test(`${letter} on ${polling}`, async (t) => {
+        const reason = await unavailable(VARIANTS[polling as 'edge'])
+        if (reason !== undefined) return refuse(t, reason)
+        const set = settings(await trace(t, ['-T', polling, letter]), 'TCP_NODELAY')
+        t.strictSame(set, ['1', '1', '1'], 'TCP_NODELAY on each accepted socket')
+      })
+}
+
+const loadgen = join(root, 'bench/build/loadgen')
+const MOST = { edge: 1.2, level: 1.2, completion: 0.2 } as const
+
+for (const [name, most] of Object.entries(MOST))
+  void t.test(`system calls a request: ${name}`, async (t) => {
+    const variant = VARIANTS[name as keyof typeof MOST]
+    const reason = await unavailable(variant)
+    if (reason !== undefined) return refuse(t, reason)
+    if (!existsSync(loadgen)) {
+      const built = spawnSync(
+        process.execPath,
+        ['-e', "import('./bench/build.mjs').then(m => process.exit(m.build('loadgen') ? 1 : 0))"],
+        { cwd: root },
+      )
+      if (built.status !== 0) return refuse(t, 'the load generator cannot be built')
+    }
+    const served = await new Served({
+      ...variant.options,
+      handleRequest: (r: Buffer) => r,
+    }).listen()
+    const load = spawn(
+      loadgen,
+      ['--target', String(served.port), '--connections', '64', '--depth', '1', '--seconds', '1'],
+      { stdio: 'ignore' },
+    )
+    const [status] = await once(load, 'close')
+    const { syscalls, requests } = served.stats()
+    await served.teardown()
+    t.equal(status, 0, 'every byte was right')
+    const calls = Object.values(syscalls).reduce((sum, count) => sum + count, 0)
+    t.ok(requests > 1000, `${requests} requests`)
+    t.ok(
+      calls / requests <= most,
+      `${(calls / requests).toFixed(3)} system calls a request; at most ${most}`,
+    )
+    t.comment(`${name}: ${(calls / requests).toFixed(3)} system calls a request`)
+  })
