@@ -10,8 +10,11 @@ void TimerWheel::schedule(uint32_t slot, uint32_t due) {
     if (node.due == due) return;
     unlink(node);
   }
-  // Rounded up: a timer fires late by up to a tick, never early.
-  uint32_t bucket = (due / kTick + 1) % kBuckets;
+  // Rounded up: a timer fires late by up to a tick, never early. One that is overdue already comes
+  // with the next tick.
+  uint32_t tick = due / kTick + 1;
+  if (started_ && !is_after(tick, tick_)) tick = tick_ + 1;
+  uint32_t bucket = tick % kBuckets;
   node.due = due;
   node.bucket = static_cast<uint16_t>(bucket);
   node.scheduled = true;

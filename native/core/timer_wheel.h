@@ -41,6 +41,12 @@ class TimerWheel {
   uint32_t scheduled() const { return count_; }
 
  private:
+  // Ticks wrap where the clock that they are counted of does.
+  static constexpr uint32_t kTickMask = UINT32_MAX / kTick;
+  static bool is_after(uint32_t a, uint32_t b) {
+    uint32_t distance = (a - b) & kTickMask;
+    return distance != 0 && distance <= kTickMask / 2;
+  }
   void unlink(TimerNode& node);
   uint32_t pop_due(uint32_t bucket, uint32_t now);
 
@@ -61,8 +67,8 @@ void TimerWheel::advance(uint32_t now, Fire&& fire) {
     tick_ = target;
     if (count_ == 0) return;
   }
-  uint32_t steps = target - tick_;
-  if (static_cast<int32_t>(steps) < 0) return;
+  if (is_after(tick_, target)) return;
+  uint32_t steps = (target - tick_) & kTickMask;
   if (steps >= kBuckets) {
     steps = kBuckets - 1;
     tick_ = target - steps;
