@@ -214,7 +214,10 @@ bool Loop::add_frame(Connection& connection, const uint8_t* data, const Frame& f
 // Takes what the connection's own buffer holds.
 void Loop::take_input(Connection& connection) {
   if (!connection.input || connection.input->empty()) return;
-  InputBuffer& input = *connection.input;
+  // Out of the connection's reach while its bytes are cut: what ends the connection drops its
+  // input.
+  std::unique_ptr<InputBuffer> taken = std::move(connection.input);
+  InputBuffer& input = *taken;
   bool stop = false;
   uint32_t wanted = 0;
   if (options_.framer) {
@@ -233,8 +236,9 @@ void Loop::take_input(Connection& connection) {
       input.consume(take);
     }
   }
-  if (input.empty()) connection.input.reset();
-  if (stop && connection.state == ConnState::open) wait_for_turn(connection);
+  if (connection.state != ConnState::open) return;
+  if (!input.empty()) connection.input = std::move(taken);
+  if (stop) wait_for_turn(connection);
 }
 
 // What is left in the connection's buffer may be whole requests; the loop comes back to them once
