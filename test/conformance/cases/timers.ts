@@ -113,7 +113,7 @@ export const timers: Cases = {
   'frame_timeout 0 is off': (_t, ctx) => isOffAtZero(ctx, 'frameTimeout', begin),
 
   'idle_timeout: nothing after an answered request': async (t, ctx) => {
-    const served = await ctx.serve({ idleTimeout: brief(100) })
+    const served = await ctx.serve({ idleTimeout: brief(300) })
     const client = await served.connect()
     await client.ask('a\n')
     await client.expectEnd()
