@@ -74,9 +74,9 @@ async function trace(t: Test, options: readonly string[]): Promise<string[]> {
 
 /** Descriptors that the server accepted, and the log from the first of them on. */
 function accepted(lines: string[]): { fds: Set<string>; since: string[] } {
-  const first = lines.findIndex((line) => /accept4\(.*= \d+$/.test(line))
+  const first = lines.findIndex((line) => /accept4[ (].*= \d+$/.test(line))
   const since = lines.slice(Math.max(first, 0))
-  const fds = since.flatMap((line) => /accept4\(.*= (\d+)$/.exec(line)?.[1] ?? [])
+  const fds = since.flatMap((line) => /accept4[ (].*= (\d+)$/.exec(line)?.[1] ?? [])
   return { fds: new Set(fds), since }
 }
 

@@ -315,6 +315,9 @@ void Loop::flush() {
     cork(*connection, false);
     if (connection->was_high && connection->live()) check_low_water(*connection);
     settle(*connection);
+    // Its place in the wheel may be that of a later deadline, of its first byte for one.
+    uint32_t idle = options_.limits.idle_timeout;
+    if (idle > 0 && connection->timer.due - now_ > idle) arm(*connection);
   }
   flushing_.clear();
 }
