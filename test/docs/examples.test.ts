@@ -1,11 +1,13 @@
-// Runs every example of README.md and docs/: what is fenced is a file, a server, a client with the output
-// it must see, a command, or a program. A fence of any other kind fails.
+// Runs every example of README.md, docs/ and bench/README.md: what is fenced is a file, a server, a client
+// with the output it must see, a command, or a program. What no test can run (installing, measuring) is
+// marked no-run, and counted so that it stays little. A fence of any other kind fails.
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
+import { REASONS } from '../../lib/engine/reasons.js'
 import { Command, plainEnv, root, temporary } from '../cli/command.js'
 
 interface Block {
@@ -17,6 +19,8 @@ interface Block {
 }
 
 const DEADLINE_MS = 30_000
+/** Blocks marked no-run, in all documents together. */
+const MOST_NOT_RUN = 5
 const inCi = process.env['CI'] === 'true'
 
 function blocksOf(markdown: string): Block[] {
@@ -65,6 +69,7 @@ class Document {
     else if (role === 'program') this.#output = this.#program(block.text, where)
     else if (role === 'check') this.#check(block, where)
     else if (role === 'output') this.#compare(block.text, where)
+    else if (role === 'no-run') this.#t.comment(`${where}: not run`)
     else this.#t.fail(`${where}: a fence of unknown kind: ${block.language} ${block.role}`)
   }
 
@@ -131,12 +136,79 @@ class Document {
 const asNode = (text: string): string =>
   text.replace(COMMAND, `'${process.execPath}' '${join(root, 'bin', 'gaidaros.js')}' `)
 
-const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)]
+const documents = [
+  'README.md',
+  'bench/README.md',
+  ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+]
+  .filter((path) => path.endsWith('.md'))
+  .map((path) => {
+    const text = readFileSync(join(root, path), 'utf8')
+    return { path, text, blocks: blocksOf(text) }
+  })
 const hasNetcat = spawnSync('nc', ['-h'], { encoding: 'utf8' }).stderr?.includes('-N') === true
 
-for (const name of documents.filter((path) => path.endsWith('.md'))) {
-  const blocks = blocksOf(readFileSync(join(root, name), 'utf8'))
-  void t.test(name, async (t) => {
+/** A transcript of the compiler's complaints about `names` in `folder`; '' when it has none. */
+function complaints(folder: string, names: readonly string[]): string {
+  const program = ts.createProgram(
+    names.map((name) => join(folder, name)),
+    {
+      target: ts.ScriptTarget.ES2023,
+      module: ts.ModuleKind.NodeNext,
+      lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+      typeRoots: [join(root, 'node_modules', '@types')],
+      types: ['node'],
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+    },
+  )
+  return ts
+    .getPreEmitDiagnostics(program)
+    .map(
+      ({ file, messageText }) =>
+        `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`,
+    )
+    .join('\n')
+}
+
+void t.test('blocks that are not run stay few, and no code hides from the tests', async (t) => {
+  const unrun = documents.flatMap(({ blocks }) => blocks.filter(({ role }) => role === 'no-run'))
+  t.ok(unrun.length <= MOST_NOT_RUN, `${unrun.length} blocks are not run`)
+  for (const { path, text } of documents) {
+    const prose = text.replace(/^```[\s\S]*?^```$/gm, '')
+    t.notMatch(prose, /\n\n(?: {4}|\t)\S/, `${path}: code is fenced, not indented`)
+    t.notMatch(prose, /^[ \t]*(?:```|~~~)/m, `${path}: every fence is closed and has a kind`)
+  }
+})
+
+void t.test('the handler guide names every reason of a closed connection', async (t) => {
+  const guide = documents.find(({ path }) => path === 'docs/handlers.md')?.text ?? ''
+  const table = guide.slice(guide.indexOf('| reason |'))
+  const named = [...table.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1])
+  t.strictSame(named, [...REASONS])
+})
+
+void t.test('examples in TypeScript have the right types', async (t) => {
+  const folder = temporary(t)
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(root, join(folder, 'node_modules', 'gaidaros'))
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  const names = documents.flatMap(({ blocks }, nth) =>
+    blocks
+      .filter(({ language }) => language === 'ts')
+      .map(({ text, line }) => {
+        const name = `${nth}-${line}.ts`
+        writeFileSync(join(folder, name), text)
+        return name
+      }),
+  )
+  t.ok(names.length > 0)
+  t.equal(complaints(folder, names), '')
+})
+
+for (const { path, blocks } of documents) {
+  void t.test(path, async (t) => {
     const client = blocks.some(({ role }) => role === 'client')
     if (client && !hasNetcat) {
       const reason = 'nc of OpenBSD is not installed'
