@@ -53,6 +53,7 @@ async function suite(t: Test, name: 'edge' | 'completion', preload: string): Pro
       `UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=${join(reports, 'ubsan')}`,
       `GAIDAROS_BUILD=${join(BUILD, 'Debug')}`,
       'TS_NODE_TRANSPILE_ONLY=1',
+      'TAP_TIMEOUT=600',
       'GAIDAROS_TEST_SLOW=2',
       process.execPath,
       `--import=${loader}`,
@@ -64,7 +65,11 @@ async function suite(t: Test, name: 'edge' | 'completion', preload: string): Pro
   for (const report of readdirSync(reports)) t.fail(readFileSync(join(reports, report), 'utf8'))
   const passed = [...stdout.matchAll(/^ok \d+ - \S/gm)].length
   const failed = [...stdout.matchAll(/^not ok \d+ - .*/gm)].map(([line]) => line)
-  t.strictSame(failed, [], `no case failed\n${stderr.slice(-2000)}`)
+  t.strictSame(
+    failed,
+    [],
+    `no case failed\n${stdout.match(/^ {4}not ok[^]*?\.\.\./m)?.[0] ?? ''}\n${stderr.slice(-2000)}`,
+  )
   t.strictSame({ code, signal }, { code: 0, signal: null })
   t.ok(passed >= 150, `${passed} cases passed`)
 }
