@@ -29,7 +29,9 @@ const serving = (pollingType: string): string => `
 `
 
 const start = (pollingType: string): Worker =>
-  new Worker(new URL(`data:text/javascript,${encodeURIComponent(serving(pollingType))}`))
+  new Worker(new URL(`data:text/javascript,${encodeURIComponent(serving(pollingType))}`), {
+    execArgv: [],
+  })
 
 async function ask(port: number, text: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
@@ -56,9 +58,11 @@ for (const polling of ['edge', 'level', 'completion'] as const)
         answers,
         ports.map((port) => `HELLO ${port}\n`),
       )
-      // Connections that are open when the thread goes away.
+      // Clients that ask and ask, a dozen requests ahead, while the thread goes away.
       const left = ports.map((port) => connect(port, '127.0.0.1').on('error', () => undefined))
-      await Promise.all(left.map((socket) => once(socket, 'connect')))
+      for (const socket of left)
+        socket.on('data', (bytes: Buffer) => void socket.write(bytes)).write('again\n'.repeat(12))
+      await Promise.all(left.map((socket) => once(socket, 'data')))
       const gone = workers.map((worker) => once(worker, 'exit'))
       for (const [nth, worker] of workers.entries())
         if (nth < 2) worker.postMessage('end')
