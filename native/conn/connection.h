@@ -72,6 +72,7 @@ struct Connection {
   bool in_waiting : 1 = false;   // on the loop's list of connections to come back to
   bool mourned : 1 = false;      // its closed record was not delivered yet
   bool finished : 1 = false;     // end of input was taken care of
+  bool filter_done : 1 = false;  // its filters have said their last
 
   // Poller's own.
   uint8_t poll_flags = 0;

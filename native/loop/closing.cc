@@ -97,23 +97,20 @@ void Loop::settle(Connection& connection) {
   if (connection.in_flight() > 0 || connection.has_output()) return;
   if (connection.backlog && connection.backlog->idle()) connection.backlog.reset();
   if (connection.backlog) return;
-  if (connection.state == ConnState::ending) {
-    begin_linger(connection);
-  } else if (connection.peer_ended && connection.finished) {
+  if (connection.state != ConnState::ending) {
     bool framed_in_js = !options_.framer;
+    if (!connection.peer_ended || !connection.finished) return;
     if (framed_in_js && !connection.ended_told) return;
-    close(connection, Reason::end);
   }
+  end_filters(connection);
+  if (!connection.live() || connection.has_output()) return;
+  if (connection.state == ConnState::ending) return begin_linger(connection);
+  close(connection, Reason::end);
 }
 
 // close() with unread input would send RST and may destroy output that is still on its way: first
 // FIN, then input is drained until the peer's FIN or a limit (pitfall 24).
 void Loop::begin_linger(Connection& connection) {
-  if (connection.filter) {
-    coded_.clear();
-    connection.filter->end(coded_);
-    if (!coded_.empty()) poller_->send_now(connection, coded_);
-  }
   if (connection.peer_ended) return close(connection, connection.reason);
   poller_->shutdown(connection);
   connection.state = ConnState::lingering;

@@ -68,7 +68,11 @@ void Loop::received(Connection& connection, uint32_t count) {
     return;
   }
   if (connection.state != ConnState::open) return;
-  if (connection.filter) return decode(connection, {scratch_.data(), count});
+  if (connection.filter) {
+    if (!connection.peer_ended)
+      decode(connection, {scratch_.data(), count}, connection.filter.get());
+    return;
+  }
   if (into_input_) {
     connection.input->commit(count);
     return take_input(connection);
@@ -286,19 +290,12 @@ void Loop::take_waiting() {
 }
 
 void Loop::ended(Connection& connection) {
+  // A filter may have seen the end before the socket does.
+  bool is_known = connection.peer_ended;
   connection.peer_ended = true;
   if (connection.state == ConnState::lingering) return close(connection, connection.reason);
   if (connection.state != ConnState::open) return mark_dirty(connection);
-  if (connection.filter) {
-    plain_.clear();
-    for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get())
-      if (filter->finish(plain_) == Filter::Status::kError)
-        return close(connection, Reason::filter_error);
-    if (!plain_.empty()) {
-      connection.need_input().append(plain_);
-      take_input(connection);
-    }
-  }
+  if (is_known || !finish_filters(connection, connection.filter.get())) return;
   if (!connection.input_waits) finish_input(connection);
 }
 
@@ -324,45 +321,6 @@ void Loop::finish_input(Connection& connection) {
   }
   connection.partial = false;
   connection.finished = true;
-}
-
-void Loop::decode(Connection& connection, std::span<const uint8_t> bytes) {
-  plain_.assign(bytes.begin(), bytes.end());
-  coded_.clear();
-  std::vector<uint8_t> next;
-  for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get()) {
-    next.clear();
-    Filter::Status status = filter->decode(plain_, next, coded_);
-    if (status == Filter::Status::kError) return close(connection, Reason::filter_error);
-    plain_.swap(next);
-    if (!coded_.empty()) {
-      queue(connection, coded_);
-      coded_.clear();
-    }
-  }
-  if (plain_.empty() || connection.state != ConnState::open) return;
-  connection.need_input().append(plain_);
-  if (connection.paused != 0 || connection.input_waits) {
-    wait_for_turn(connection);
-  } else {
-    take_input(connection);
-  }
-}
-
-bool Loop::insert_filter(ConnId id, std::unique_ptr<Filter> filter) {
-  Connection* connection = table_.find(id);
-  if (connection == nullptr || !connection->live()) return false;
-  // What was answered so far goes out as it is.
-  flush();
-  filter->next = std::move(connection->filter);
-  connection->filter = std::move(filter);
-  if (!connection->input || connection->input->empty()) return true;
-  std::vector<uint8_t> unread(connection->input->bytes().begin(), connection->input->bytes().end());
-  connection->input.reset();
-  connection->frame = {};
-  connection->partial = false;
-  decode(*connection, unread);
-  return true;
 }
 
 }  // namespace gaidaros

@@ -82,8 +82,9 @@ class Loop final : private PollerSink {
   void resume(ConnId id);
   void framed(ConnId id, uint32_t count, bool partial);
   void watch(ConnId id);
-  // Puts a filter next to the socket, before those that are there. Bytes received and not yet
-  // handed out go through it. False: the connection is gone.
+  // Puts a filter next to the framer, behind those that are there. Bytes received and not yet
+  // handed out, which those have seen, go through it; replies so far do not. False: the connection
+  // is gone.
   bool insert_filter(ConnId id, std::unique_ptr<Filter> filter);
   // The connection, also during its closed record; null when it is gone.
   const Connection* find(ConnId id) { return table_.find(id); }
@@ -155,7 +156,15 @@ class Loop final : private PollerSink {
   void take_waiting();
   void come_back(Connection& connection);
   void finish_input(Connection& connection);
-  void decode(Connection& connection, std::span<const uint8_t> bytes);
+
+  // filters.cc
+  void decode(Connection& connection, std::span<const uint8_t> bytes, Filter* first);
+  Filter::Status pass(Connection& connection, Filter* first);
+  void take_plain(Connection& connection);
+  bool finish_filters(Connection& connection, Filter* first);
+  void encode(Connection& connection, std::span<const uint8_t> bytes,
+              const Filter* behind = nullptr);
+  void end_filters(Connection& connection);
 
   // output.cc
   struct Answering {
@@ -173,7 +182,6 @@ class Loop final : private PollerSink {
   void gather(Connection& connection, std::span<const uint8_t> bytes);
   void queue(Connection& connection, std::span<const uint8_t> bytes);
   void queue_plain(Connection& connection, std::span<const uint8_t> bytes);
-  void encode(Connection& connection, std::span<const uint8_t> bytes);
   void send_at_once(Connection& connection, std::span<const uint8_t> bytes);
   void check_high_water(Connection& connection);
   void check_low_water(Connection& connection);
@@ -224,7 +232,6 @@ class Loop final : private PollerSink {
   bool into_input_ = false;       // receive_space() was in the connection's own buffer
   std::vector<uint8_t> scratch_;  // for filters and for lingering connections
   std::vector<uint8_t> plain_;
-  std::vector<uint8_t> coded_;
   std::vector<ConnId> waiting_;  // connections whose input may hold whole frames
 
   // Output of this turn.

@@ -205,21 +205,6 @@ void Loop::queue_plain(Connection& connection, std::span<const uint8_t> bytes) {
   encode(connection, bytes);
 }
 
-void Loop::encode(Connection& connection, std::span<const uint8_t> bytes) {
-  std::vector<Filter*> chain;
-  for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get())
-    chain.push_back(filter);
-  std::vector<uint8_t> plain(bytes.begin(), bytes.end());
-  // From the framer's end of the chain to the socket's.
-  for (size_t i = chain.size(); i-- > 0;) {
-    coded_.clear();
-    if (chain[i]->encode(plain, true, coded_) == Filter::Status::kError)
-      return close(connection, Reason::filter_error);
-    plain.swap(coded_);
-  }
-  if (!plain.empty()) queue(connection, plain);
-}
-
 void Loop::send_at_once(Connection& connection, std::span<const uint8_t> bytes) {
   mark_dirty(connection);
   connection.pending = bytes.data();

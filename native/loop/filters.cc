@@ -1,0 +1,120 @@
+// Filters: input on its way from the socket to the framer, output on its way back, and their ends.
+
+#include <utility>
+
+#include "loop.h"
+
+namespace gaidaros {
+
+bool Loop::insert_filter(ConnId id, std::unique_ptr<Filter> filter) {
+  Connection* connection = table_.find(id);
+  if (connection == nullptr || !connection->live()) return false;
+  // What was answered so far goes out as it is.
+  flush();
+  if (!connection->live()) return false;
+  std::unique_ptr<Filter>* place = &connection->filter;
+  while (*place) place = &(*place)->next;
+  *place = std::move(filter);
+  Filter* inserted = place->get();
+  if (connection->input && !connection->input->empty()) {
+    std::vector<uint8_t> unread(connection->input->bytes().begin(),
+                                connection->input->bytes().end());
+    connection->input.reset();
+    connection->frame = {};
+    connection->partial = false;
+    decode(*connection, unread, inserted);
+  }
+  if (connection->state != ConnState::open || !connection->peer_ended || connection->finished)
+    return true;
+  if (finish_filters(*connection, inserted) && !connection->input_waits) wait_for_turn(*connection);
+  return true;
+}
+
+// Puts `bytes` through the filters from `first` on to the framer.
+void Loop::decode(Connection& connection, std::span<const uint8_t> bytes, Filter* first) {
+  plain_.assign(bytes.begin(), bytes.end());
+  Filter::Status status = pass(connection, first);
+  if (status == Filter::Status::kError || connection.state != ConnState::open) return;
+  take_plain(connection);
+  if (status == Filter::Status::kEnd && !connection.peer_ended) ended(connection);
+}
+
+// Puts `plain_` through the filters from `first` on, and leaves there what comes out for the
+// framer. kError: the connection is closed.
+Filter::Status Loop::pass(Connection& connection, Filter* first) {
+  Filter::Status outcome = Filter::Status::kOk;
+  std::vector<uint8_t> next;
+  std::vector<uint8_t> reply;
+  for (Filter* filter = first; filter != nullptr && !plain_.empty(); filter = filter->next.get()) {
+    next.clear();
+    Filter::Status status = filter->decode(plain_, next, reply);
+    if (status == Filter::Status::kError) close(connection, Reason::filter_error);
+    if (status == Filter::Status::kEnd) outcome = status;
+    plain_.swap(next);
+    if (!reply.empty()) encode(connection, std::exchange(reply, {}), filter);
+    if (!connection.live()) return Filter::Status::kError;
+  }
+  return outcome;
+}
+
+// While records are handed out none can be added, so then the bytes wait, too.
+void Loop::take_plain(Connection& connection) {
+  if (plain_.empty()) return;
+  connection.need_input().append(plain_);
+  if (delivering_ || connection.paused != 0 || connection.input_waits) {
+    wait_for_turn(connection);
+  } else {
+    take_input(connection);
+  }
+}
+
+// The peer's end, told to the filters from `first` on. What one of them held goes through those
+// behind it. False: the connection takes no more input.
+bool Loop::finish_filters(Connection& connection, Filter* first) {
+  for (Filter* filter = first; filter != nullptr; filter = filter->next.get()) {
+    plain_.clear();
+    if (filter->finish(plain_) == Filter::Status::kError) {
+      close(connection, Reason::filter_error);
+      return false;
+    }
+    if (pass(connection, filter->next.get()) == Filter::Status::kError) return false;
+    take_plain(connection);
+    if (connection.state != ConnState::open) return false;
+  }
+  return true;
+}
+
+// Puts `bytes` through the filters on the socket's side of `behind`, through all of them where that
+// is null, and on to the socket.
+void Loop::encode(Connection& connection, std::span<const uint8_t> bytes, const Filter* behind) {
+  std::vector<Filter*> chain;
+  for (Filter* filter = connection.filter.get(); filter != behind; filter = filter->next.get())
+    chain.push_back(filter);
+  std::vector<uint8_t> plain(bytes.begin(), bytes.end());
+  std::vector<uint8_t> coded;
+  // From the framer's end of the chain to the socket's.
+  for (size_t i = chain.size(); i-- > 0;) {
+    coded.clear();
+    if (chain[i]->encode(plain, true, coded) == Filter::Status::kError)
+      return close(connection, Reason::filter_error);
+    plain.swap(coded);
+  }
+  if (!plain.empty()) queue(connection, plain);
+}
+
+// We end the stream: each filter says its last, which those on the socket's side of it encode.
+void Loop::end_filters(Connection& connection) {
+  if (connection.filter_done) return;
+  connection.filter_done = true;
+  std::vector<Filter*> chain;
+  for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get())
+    chain.push_back(filter);
+  std::vector<uint8_t> last;
+  for (size_t i = chain.size(); i-- > 0 && connection.live();) {
+    last.clear();
+    chain[i]->end(last);
+    if (!last.empty()) encode(connection, last, chain[i]);
+  }
+}
+
+}  // namespace gaidaros
