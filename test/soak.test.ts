@@ -20,7 +20,7 @@ for (const polling of ['edge', 'completion'] as const)
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       ['scripts/soak.mjs', '-T', polling, '--minutes', String(MINUTES), '--tolerance', TOLERANCE],
-      { cwd: root, encoding: 'utf8' },
+      { cwd: root, encoding: 'utf8', timeout: MINUTES * 60_000 + 60_000 },
     )
     t.equal(status, 0, `${stdout}${stderr}`)
     for (const line of stdout.trim().split('\n')) t.comment(line)
