@@ -8,7 +8,8 @@ export type FramerSpec =
   | {
       kind: 'delimiter'
       delimiter: Uint8Array
-      strip: boolean /** strip: also take one CR before it */
+      strip: boolean
+      /** strip: also take one CR before it */
       cr?: boolean
     }
   | {

@@ -1,7 +1,8 @@
 #include "driver.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "../core/timeout.h"
 
 namespace gaidaros {
 
@@ -9,12 +10,6 @@ namespace {
 
 // The thread's driver that sleeps in its own poller.
 thread_local Driver* sleeper = nullptr;
-
-// Timeouts in milliseconds, -1 for none.
-int at_most(int a, int b) {
-  if (a < 0 || b < 0) return std::max(a, b);
-  return std::min(a, b);
-}
 
 }  // namespace
 
@@ -64,7 +59,7 @@ void Driver::serve() {
   for (;;) {
     uv_update_time(uv_);
     int theirs = uv_backend_timeout(uv_);
-    turn(theirs == 0 ? 0 : at_most(theirs, timeout()));
+    turn(theirs == 0 ? 0 : sooner(theirs, timeout()));
     if (busy_poll_us_ > 0 && running_ && theirs != 0) spin();
     if (!running_) return;
     if (theirs == 0 || loop_.poller().foreign_ready()) break;

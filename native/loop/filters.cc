@@ -1,10 +1,24 @@
 // Filters: input on its way from the socket to the framer, output on its way back, and their ends.
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "loop.h"
 
 namespace gaidaros {
+
+namespace {
+
+// The filters from `first` up to, without, `behind`; of these the framer's end comes first.
+std::vector<Filter*> way_out(Filter* first, const Filter* behind) {
+  std::vector<Filter*> way;
+  for (Filter* filter = first; filter != behind; filter = filter->next.get()) way.push_back(filter);
+  std::reverse(way.begin(), way.end());
+  return way;
+}
+
+}  // namespace
 
 bool Loop::insert_filter(ConnId id, std::unique_ptr<Filter> filter) {
   Connection* connection = table_.find(id);
@@ -87,15 +101,11 @@ bool Loop::finish_filters(Connection& connection, Filter* first) {
 // Puts `bytes` through the filters on the socket's side of `behind`, through all of them where that
 // is null, and on to the socket.
 void Loop::encode(Connection& connection, std::span<const uint8_t> bytes, const Filter* behind) {
-  std::vector<Filter*> chain;
-  for (Filter* filter = connection.filter.get(); filter != behind; filter = filter->next.get())
-    chain.push_back(filter);
   std::vector<uint8_t> plain(bytes.begin(), bytes.end());
   std::vector<uint8_t> coded;
-  // From the framer's end of the chain to the socket's.
-  for (size_t i = chain.size(); i-- > 0;) {
+  for (Filter* filter : way_out(connection.filter.get(), behind)) {
     coded.clear();
-    if (chain[i]->encode(plain, true, coded) == Filter::Status::kError)
+    if (filter->encode(plain, true, coded) == Filter::Status::kError)
       return close(connection, Reason::filter_error);
     plain.swap(coded);
   }
@@ -106,14 +116,12 @@ void Loop::encode(Connection& connection, std::span<const uint8_t> bytes, const 
 void Loop::end_filters(Connection& connection) {
   if (connection.filter_done) return;
   connection.filter_done = true;
-  std::vector<Filter*> chain;
-  for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get())
-    chain.push_back(filter);
   std::vector<uint8_t> last;
-  for (size_t i = chain.size(); i-- > 0 && connection.live();) {
+  for (Filter* filter : way_out(connection.filter.get(), nullptr)) {
+    if (!connection.live()) return;
     last.clear();
-    chain[i]->end(last);
-    if (!last.empty()) encode(connection, last, chain[i]);
+    filter->end(last);
+    if (!last.empty()) encode(connection, last, filter);
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "../core/timeout.h"
+
 namespace gaidaros {
 
 namespace {
@@ -99,15 +101,10 @@ void Loop::step() {
 int Loop::next_timeout() const {
   if (!dirty_.empty() || !waiting_.empty() || !events_.empty() || poller_->pending()) return 0;
   int timeout = wheel_.next_timeout(now_);
-  auto at_most = [&timeout](uint32_t ms) {
-    if (timeout < 0 || ms < static_cast<uint32_t>(timeout)) timeout = static_cast<int>(ms);
-  };
-  auto until = [this](uint32_t due) {
-    return static_cast<uint32_t>(std::max(0, static_cast<int32_t>(due - now_)));
-  };
-  if (accept_resume_at_ != 0) at_most(until(accept_resume_at_));
-  if (closing_) at_most(until(close_at_));
-  if (options_.poll_timeout > 0) at_most(options_.poll_timeout);
+  auto until = [this](uint32_t due) { return std::max(0, static_cast<int32_t>(due - now_)); };
+  if (accept_resume_at_ != 0) timeout = sooner(timeout, until(accept_resume_at_));
+  if (closing_) timeout = sooner(timeout, until(close_at_));
+  if (options_.poll_timeout > 0) timeout = sooner(timeout, static_cast<int>(options_.poll_timeout));
   return timeout;
 }
 

@@ -100,6 +100,14 @@ class HexServing : public Serving {
     };
   }
 
+  // A client whose connection has turned to hex, and nothing else been asked on.
+  int connect_hex() {
+    int fd = connect();
+    send(fd, "hex\n");
+    CHECK_EQ(receive(fd, 3), "ok\n");
+    return fd;
+  }
+
   // What is put in next.
   std::unique_ptr<Filter> filter = std::make_unique<HexFilter>();
 
@@ -133,9 +141,7 @@ TEST_CASE("a filter put in in mid-connection: what was not handed out goes throu
 TEST_CASE("a filter's bytes through full queues: long, pipelined, byte by byte") {
   on_each_poller([](PollingType polling) {
     HexServing serving(polling);
-    int fd = serving.connect();
-    serving.send(fd, "hex\n");
-    CHECK_EQ(serving.receive(fd, 3), "ok\n");
+    int fd = serving.connect_hex();
     std::string line(200'000, 'y');
     line += '\n';
     serving.send(fd, hex(line));
@@ -187,10 +193,8 @@ TEST_CASE("a chain of filters: what each says passes those on its way, in both d
     serving.until([&] { return !serving.host.closed.empty(); });
     CHECK(serving.host.closed.back() == Reason::filter_error);
     // With a chain that says and holds what the other understands:
-    int next = serving.connect();
     serving.filter = std::make_unique<HexFilter>(hex("held\n"));
-    serving.send(next, "hex\n");
-    CHECK_EQ(serving.receive(next, 3), "ok\n");
+    int next = serving.connect_hex();
     serving.filter = std::make_unique<HexFilter>("fin\n", "|");
     serving.send(next, hex("hex\n"));
     CHECK_EQ(serving.receive(next, 6), hex("ok\n"));
@@ -203,9 +207,7 @@ TEST_CASE("a chain of filters: what each says passes those on its way, in both d
 TEST_CASE("a filter's own end is the end of input") {
   on_each_poller([](PollingType polling) {
     HexServing serving(polling);
-    int fd = serving.connect();
-    serving.send(fd, "hex\n");
-    CHECK_EQ(serving.receive(fd, 3), "ok\n");
+    int fd = serving.connect_hex();
     serving.send(fd, hex("one\n") + "$" + hex("two\n"));
     CHECK_EQ(serving.receive(fd, 100), hex("one\nfin\n") + ".");
     serving.until([&] { return serving.loop->stats().active == 0; });
