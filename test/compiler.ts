@@ -1,6 +1,7 @@
-// Finds what the tests of the C++ core need, and says why it is not there.
+// Finds what tests need of the machine, and says what becomes of them where it is not there.
 
 import { spawn, spawnSync } from 'node:child_process'
+import type { Test } from 'tap'
 
 /** The first C++ compiler that runs, or undefined. CXX wins. */
 export function findCompiler(): string | undefined {
@@ -8,8 +9,14 @@ export function findCompiler(): string | undefined {
   return names.find((name) => spawnSync(name, ['--version']).status === 0)
 }
 
-/** True where an absent compiler is a failure and no reason to skip. */
+/** True where an absent compiler, tool or package is a failure and no reason to skip. */
 export const isRequired = process.env['GAIDAROS_NATIVE'] === 'require' || Boolean(process.env['CI'])
+
+/** Skips `t` for want of something, or fails it where nothing may be wanting. */
+export function lacking(t: Test, reason: string): void {
+  if (isRequired) t.fail(reason)
+  else t.pass(reason, { skip: reason })
+}
 
 export interface Finished {
   code: number | null
