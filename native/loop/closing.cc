@@ -138,6 +138,7 @@ void Loop::watch(ConnId id) {
 }
 
 void Loop::framed(ConnId id, uint32_t count, bool partial) {
+  awake();
   Connection* connection = table_.find(id);
   if (connection == nullptr || !connection->live()) return;
   if (connection->in_flight() == 0) connection->flight_since = now_;
@@ -152,6 +153,7 @@ void Loop::begin_close(uint32_t grace_ms) {
   if (closing_) return;
   stop_listening();
   closing_ = true;
+  awake();
   close_at_ = now_ + grace_ms;
   for (uint32_t slot = 0; slot < table_.slots(); slot++) {
     Connection& connection = table_.at(slot);

@@ -68,13 +68,14 @@ void Loop::release() {
   }
 }
 
+void Loop::awake() { now_ = clock_ms(); }
+
 bool Loop::turn(int timeout_ms) {
   stats_.turns++;
   bool more = true;
   for (int round = 0; more && round < kMaxRounds; round++) {
     bool busy = round > 0 || !dirty_.empty() || !waiting_.empty() || !events_.empty();
     more = poller_->poll(busy ? 0 : timeout_ms);
-    now_ = clock_ms();
     tick();
     step();
     more = more || !waiting_.empty() || !events_.empty() || poller_->pending();
@@ -138,6 +139,7 @@ void Loop::deliver() {
   uint32_t count = record_count_;
   delivering_ = true;
   host_.turn(count);
+  awake();
   slab_kept_ = slab_kept_ || host_.slab_kept();
   for (uint32_t i = 0; i < count;) i += apply(i, count);
   delivering_ = false;

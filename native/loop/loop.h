@@ -119,6 +119,7 @@ class Loop final : private PollerSink {
   void sent_queued(Connection& connection, uint32_t count) override;
   void released(Connection& connection) override;
   bool full() const override { return record_count_ >= kMaxRecords || slab_full_; }
+  void awake() override;
 
   // loop.cc
   void step();
@@ -213,7 +214,9 @@ class Loop final : private PollerSink {
   TimerWheel wheel_;
   std::unique_ptr<Poller> poller_;
   std::string description_;
-  uint32_t now_ = 0;  // milliseconds, taken once a turn
+  // Milliseconds. Taken whenever time may have passed: after the poller's wait, after the host's
+  // turn and on each call from outside; a stamp of before would let progress count as a stall.
+  uint32_t now_ = 0;
 
   // Records of this turn.
   uint32_t record_count_ = 0;

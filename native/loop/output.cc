@@ -17,6 +17,7 @@ bool is_before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0;
 }  // namespace
 
 int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes, uint32_t flags) {
+  awake();
   Connection* connection = table_.find(id);
   if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering)
     return -1;
@@ -43,6 +44,7 @@ int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes
 }
 
 int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
+  awake();
   Connection* connection = table_.find(id);
   if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering)
     return -1;

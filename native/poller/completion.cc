@@ -178,6 +178,7 @@ class CompletionPoller final : public Poller {
       if (foreign_ >= 0 && !foreign_armed_) arm_foreign();
       ring_.submit(counts_, timeout_ms != 0 ? 1 : 0, timeout_ms, true);
     }
+    sink_.awake();
     bool more = handle_all();
     for (uint32_t slot : rearm_)
       if (Connection& connection = table_.at(slot); wants_receive(connection)) arm(connection);

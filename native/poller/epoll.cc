@@ -125,6 +125,7 @@ class EpollPoller final : public Poller {
     epoll_event events[kMaxEvents];
     counts_.epoll_wait++;
     int count = epoll_wait(epoll_, events, kMaxEvents, busy ? 0 : timeout_ms);
+    sink_.awake();
     more_events_ = count == kMaxEvents;  // pitfall 19
     for (int i = 0; i < count; i++) dispatch(events[i]);
     return read_ready() || more_events_;

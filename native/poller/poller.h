@@ -37,6 +37,8 @@ class PollerSink {
   virtual void released(Connection& connection) = 0;
   // The turn takes no more records, or no more connections.
   virtual bool full() const = 0;
+  // The wait is over: what is reported from here on happened now, not when the last turn began.
+  virtual void awake() = 0;
 
  protected:
   ~PollerSink() = default;
