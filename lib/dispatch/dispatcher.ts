@@ -21,6 +21,8 @@ export interface DispatcherOptions {
   log: Log
   /** Called with each error of the handler when die_on_error is set. */
   fatal?: ((error: unknown) => void) | undefined
+  /** Told how many errors the handler has had, after each. */
+  onFailure?: (count: number) => void
   /** Bytes; see Limits. */
   outputHighWater: number
   maxFrameSize: number
@@ -42,7 +44,7 @@ export class Dispatcher implements EngineHost {
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#plan = options.plan
-    this.failures = new Failures(options.log, options.fatal)
+    this.failures = new Failures(options.log, options.fatal, options.onFailure)
   }
 
   /** Gives the engine that was made with this host. Call it once, before the engine starts. */

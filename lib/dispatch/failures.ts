@@ -8,16 +8,23 @@ export class Failures {
   count = 0
   readonly #log: Log
   readonly #fatal: ((error: unknown) => void) | undefined
+  readonly #onFailure: ((count: number) => void) | undefined
 
-  /** @param fatal called with each error when die_on_error is set */
-  constructor(log: Log, fatal: ((error: unknown) => void) | undefined) {
+  /** @param fatal called with each error when die_on_error is set; @param onFailure told the count after each */
+  constructor(
+    log: Log,
+    fatal: ((error: unknown) => void) | undefined,
+    onFailure?: (count: number) => void,
+  ) {
     this.#log = log
     this.#fatal = fatal
+    this.#onFailure = onFailure
   }
 
   /** @param where the function that failed, for example 'handle_request' */
   report(error: unknown, where: string, slot: number, generation: number, request?: number): void {
     this.count++
+    this.#onFailure?.(this.count)
     this.#log.limited('handler_error', 'error', 'handler error', {
       reason: 'handler_error',
       connection: `${slot}.${generation}`,

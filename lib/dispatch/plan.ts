@@ -37,4 +37,6 @@ export interface HandlerPlan {
   closed?: (connection: Connection, reason: CloseReason) => unknown
   /** What a plain reply does to the connection. */
   keepalive: boolean
+  /** A request may run twice: one whose worker died is given to another. */
+  idempotent?: boolean
 }

@@ -1,6 +1,7 @@
 // The seam between a handler and the machine: what every engine offers and what it is told. The native
 // engine (addon) and the portable one (node:net) implement it; nothing above asks which one runs.
 
+import type { EnginePool } from './pool.js'
 import type { CloseReason } from './reasons.js'
 
 /** A framer that the engine cuts requests with; 'chunk' hands raw bytes up, framing is then done in JS. */
@@ -140,6 +141,8 @@ export interface Engine {
   readonly bigs: readonly Buffer[]
   /** Scratch for the replies of one turn (ANSWER.out). Free again when turn() returns. */
   readonly out: Buffer
+  /** Hands requests to workers; absent where memory cannot be shared with them. */
+  readonly pool?: EnginePool
 
   /**
    * Binds and listens. Throws, or rejects with, GaidarosError ERR_GAIDAROS_LISTEN. Connections are accepted from

@@ -14,6 +14,7 @@ import type {
   ListenSpec,
 } from './engine.js'
 import { LAYOUT_VERSION, RECORD_WORDS, REPLY_WORDS } from './layout.js'
+import type { EnginePool } from './pool.js'
 import { type CloseReason, REASONS } from './reasons.js'
 
 /** What this machine permits; `reason` says why something is not to be had. */
@@ -83,6 +84,7 @@ class NativeEngine implements Engine {
   readonly out: Buffer
   slab: Buffer = Buffer.alloc(0)
   bigs: readonly Buffer[] = NOTHING
+  readonly pool: EnginePool
   readonly #core: NativeCore
   #closing: Promise<void> | undefined
 
@@ -108,7 +110,15 @@ class NativeEngine implements Engine {
         error,
       )
     }
-    this.description = this.#core.description
+    const core = this.#core
+    this.pool = {
+      open: (spec) => core.openPool(spec),
+      attach: (index) => core.attachWorker(index),
+      detach: (index) => core.detachWorker(index),
+      retire: (index) => core.retireWorker(index),
+      state: (index) => core.workerState(index),
+    }
+    this.description = core.description
     this.records = new Uint32Array(this.#core.records)
     this.replies = new Uint32Array(this.#core.replies)
     this.out = Buffer.from(this.#core.out)

@@ -23,6 +23,7 @@ export const REASONS = [
   'max_connections', // accepted above the limit and closed at once
   'max_connections_per_ip',
   'filter_error', // a filter on the stream (TLS, compression, PROXY) failed
+  'worker_lost', // the worker (thread or process) that had a request of it died
 ] as const
 
 export type CloseReason = (typeof REASONS)[number]

@@ -87,6 +87,8 @@ export interface HandlerFunctions {
   encodeResponse?: EncodingName | EncodeResponse
   opened?: (connection: Connection) => void
   closed?: (connection: Connection, reason: CloseReason) => void
+  /** A request may be handled twice: one whose worker (thread, process) died is given to another. */
+  idempotent?: boolean
 }
 
 /** Declared framers as objects. */

@@ -48,6 +48,11 @@ export class Members {
     return (this.#method(name) ?? this.#module?.[name]) as FunctionValue
   }
 
+  /** `idempotent` of the class or the module: requests may run twice. */
+  get isIdempotent(): boolean {
+    return (this.#method('idempotent') ?? this.#module?.['idempotent']) === true
+  }
+
   /** The function that an option names. Throws ERR_GAIDAROS_HANDLER when there is none. */
   named(option: string, path: string): AnyFunction {
     const found = this.#method(path) ?? dig(this.#module, path)

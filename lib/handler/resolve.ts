@@ -86,7 +86,13 @@ export async function resolveHandler(
       'decode_request: a function goes with handle_request only; with handle_batch wanted an encoding, for request.text()',
     )
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
-  return { ...handlers, ...framing, ...given, keepalive: settings.keepalive ?? true }
+  return {
+    ...handlers,
+    ...framing,
+    ...given,
+    keepalive: settings.keepalive ?? true,
+    idempotent: members.isIdempotent,
+  }
 }
 
 async function openMembers(settings: HandlerSettings, base: string): Promise<Members> {

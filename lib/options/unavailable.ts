@@ -22,8 +22,6 @@ export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
   'language',
   'server_type',
   'server_pool_size',
-  'handler_type',
-  'handler_pool_size',
   'tls_handshake_timeout',
   'reload_grace',
   'stall_warning',

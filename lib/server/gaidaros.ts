@@ -3,6 +3,7 @@
 import { deferred } from '../dispatch/deferred.js'
 import { Dispatcher } from '../dispatch/dispatcher.js'
 import type { HandlerPlan } from '../dispatch/plan.js'
+import { type HandlerPool, makeHandlerPool, planForLoop } from '../dispatch/pool/index.js'
 import type { Address, Engine, EngineStats, Limits } from '../engine/engine.js'
 import { createEngine } from '../engine/index.js'
 import { misuse } from '../errors.js'
@@ -48,6 +49,7 @@ export class Gaidaros implements AsyncDisposable {
   #addresses: readonly Address[] = []
   #engine: Engine | undefined
   #dispatcher: Dispatcher | undefined
+  #pool: HandlerPool | undefined
   #lastStats: EngineStats | undefined
   #limits: Limits
   #fatal: { error: unknown } | undefined
@@ -112,7 +114,8 @@ export class Gaidaros implements AsyncDisposable {
   /** Counters since the start; also those of the last moment once it is closed. */
   stats(): ServerStats {
     const engine = this.#lastStats ?? this.#engine?.stats() ?? emptyStats()
-    return { ...engine, handler_errors: this.#dispatcher?.failures.count ?? 0 }
+    const errors = (this.#dispatcher?.failures.count ?? 0) + (this.#pool?.handlerErrors ?? 0)
+    return { ...engine, handler_errors: errors, workers_lost: this.#pool?.lost ?? 0 }
   }
 
   /** Swaps some limits while it serves; milliseconds and bytes, 0 is off. */
@@ -136,12 +139,15 @@ export class Gaidaros implements AsyncDisposable {
       const plan = adapt(await this.#resolveHandler())
       const { engine, addresses } = await bind(() => this.#makeEngine(plan), this.#settings)
       this.#engine = engine
+      this.#pool = this.#makePool(plan, engine)
+      await this.#pool?.start()
       if (this.#closing !== undefined)
         throw stateError('serve()', 'closing', 'no close() meanwhile')
       this.#addresses = addresses
       engine.start()
     } catch (error) {
       await this.#engine?.close(0)
+      await this.#pool?.close()
       this.#state = 'closed'
       this.#end.resolve()
       throw error
@@ -151,13 +157,22 @@ export class Gaidaros implements AsyncDisposable {
   }
 
   #resolveHandler(): Promise<HandlerPlan> {
-    const allowCode = this.#settings.allowCode || process.geteuid?.() !== 0
-    return resolveHandler(this.#settings as HandlerSettings, { allowCode })
+    return resolveHandler(this.#settings as HandlerSettings, { allowCode: this.#allowCode })
+  }
+
+  get #allowCode(): boolean {
+    return this.#settings.allowCode || process.geteuid?.() !== 0
+  }
+
+  #makePool(plan: HandlerPlan, engine: Engine): HandlerPool | undefined {
+    return makeHandlerPool(this.#settings, plan, engine, this.#allowCode, this.#log, (message) =>
+      this.#die(new Error(message)),
+    )
   }
 
   #makeEngine(plan: HandlerPlan): Engine {
     const dispatcher = new Dispatcher({
-      plan,
+      plan: planForLoop(plan, this.#settings),
       log: this.#log,
       fatal: this.#settings.dieOnError ? (error) => this.#die(error) : undefined,
       ...this.#limits,
@@ -195,6 +210,7 @@ export class Gaidaros implements AsyncDisposable {
       this.#state = 'closing'
       await this.#engine?.close(this.#fatal ? 0 : this.#settings.shutdownGrace)
       this.#lastStats = this.#engine?.stats()
+      await this.#pool?.close()
     }
     this.#state = 'closed'
     if (this.#fatal) this.#end.reject(this.#fatal.error)

@@ -6,6 +6,8 @@ import { type CloseReason, REASONS } from '../engine/reasons.js'
 export interface ServerStats extends EngineStats {
   /** Errors of the handler: throws, rejections, replies of a wrong type, requests never answered. */
   handler_errors: number
+  /** Workers (handler_type) that ended without being asked. */
+  workers_lost: number
 }
 
 /** All zero: a server that never served. */

@@ -31,6 +31,8 @@ std::unique_ptr<Framer> read_length(const Napi::Object& object) {
   return make_length_framer(spec);
 }
 
+}  // namespace
+
 std::unique_ptr<Framer> read_framer(const Napi::Object& object) {
   std::string kind = text(object, "kind");
   if (kind == "delimiter") {
@@ -45,8 +47,6 @@ std::unique_ptr<Framer> read_framer(const Napi::Object& object) {
   if (kind == "chunk") return nullptr;
   throw Napi::TypeError::New(object.Env(), "unknown framer kind: " + kind);
 }
-
-}  // namespace
 
 Limits read_limits(const Napi::Object& object) {
   Limits limits;

@@ -1,30 +1,13 @@
 #include "engine.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "config.h"
+#include "values.h"
 
 namespace gaidaros {
-
-namespace {
-
-std::span<const uint8_t> bytes_of(const Napi::Value& value) {
-  if (!value.IsTypedArray()) return {};
-  auto array = value.As<Napi::TypedArray>();
-  return {static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(),
-          array.ByteLength()};
-}
-
-Napi::Object address_object(Napi::Env env, const Address& address) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("address", address.text());
-  object.Set("family", address.is_v6() ? "IPv6" : "IPv4");
-  object.Set("port", address.port);
-  return object;
-}
-
-}  // namespace
 
 Napi::Function Engine::define(Napi::Env env) {
   return DefineClass(env, "Engine",
@@ -40,6 +23,11 @@ Napi::Function Engine::define(Napi::Env env) {
                          InstanceMethod<&Engine::framed>("framed"),
                          InstanceMethod<&Engine::watch>("watch"),
                          InstanceMethod<&Engine::info>("info"),
+                         InstanceMethod<&Engine::open_pool>("openPool"),
+                         InstanceMethod<&Engine::attach_worker>("attachWorker"),
+                         InstanceMethod<&Engine::detach_worker>("detachWorker"),
+                         InstanceMethod<&Engine::retire_worker>("retireWorker"),
+                         InstanceMethod<&Engine::worker_state>("workerState"),
                          InstanceMethod<&Engine::stats>("stats"),
                          InstanceMethod<&Engine::set_limits>("setLimits"),
                          InstanceMethod<&Engine::stop_listening>("stopListening"),
@@ -51,12 +39,11 @@ Napi::Function Engine::define(Napi::Env env) {
 Engine::Engine(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<Engine>(info), env_(info.Env()), context_(info.Env(), "gaidaros") {
   Napi::Object self = info.This().As<Napi::Object>();
-  SharedMemory memory;
-  memory.records = reinterpret_cast<Record*>(share(self, "records", kMaxRecords * sizeof(Record)));
-  memory.replies = reinterpret_cast<Reply*>(share(self, "replies", kMaxRecords * sizeof(Reply)));
-  memory.out = share(self, "out", kOutBytes);
+  tables_.records = reinterpret_cast<Record*>(share(self, "records", kMaxRecords * sizeof(Record)));
+  tables_.replies = reinterpret_cast<Reply*>(share(self, "replies", kMaxRecords * sizeof(Reply)));
+  tables_.out = share(self, "out", kOutBytes);
   std::string error;
-  loop_ = Loop::make(read_options(info[0].As<Napi::Object>()), *this, memory, error);
+  loop_ = Loop::make(read_options(info[0].As<Napi::Object>()), *this, tables_, error);
   if (!loop_) throw Napi::Error::New(env_, error);
   turn_ = Napi::Persistent(info[1].As<Napi::Function>());
   uv_loop_t* uv = nullptr;
@@ -96,6 +83,26 @@ uint8_t* Engine::new_big(uint32_t size) {
 }
 
 void Engine::turn(uint32_t count) {
+  if (pool_ == nullptr) return call(count);
+  auto [records, replies, out] = tables_;
+  uint32_t left = pool_->dispatch(*loop_, records, replies, count);
+  slab_kept_ = false;
+  if (left == 0) return;
+  // The few that no worker takes are shown to JS by themselves.
+  std::vector<Record> all(records, records + count);
+  std::vector<Reply> answers(replies, replies + count);
+  uint32_t shown = 0;
+  for (uint32_t i = 0; i < count; i++)
+    if (answers[i].kind == Pool::kLeft) records[shown++] = all[i];
+  call(shown);
+  shown = 0;
+  for (uint32_t i = 0; i < count; i++)
+    if (answers[i].kind == Pool::kLeft) answers[i] = replies[shown++];
+  std::copy(all.begin(), all.end(), records);
+  std::copy(answers.begin(), answers.end(), replies);
+}
+
+void Engine::call(uint32_t count) {
   driver_->before_js();
   Napi::HandleScope scope(env_);
   napi_value arguments[3] = {Napi::Number::New(env_, count), env_.Undefined(), env_.Undefined()};
@@ -113,9 +120,8 @@ void Engine::turn(uint32_t count) {
     return;
   }
   // Whatever was thrown is the process's to report; no reply of this turn can be trusted.
-  auto* replies = static_cast<Reply*>(memory_[1].Value().As<Napi::ArrayBuffer>().Data());
   for (uint32_t i = 0; i < count; i++)
-    replies[i] = {static_cast<uint32_t>(Answer::failed), 0, 0, 0};
+    tables_.replies[i] = {static_cast<uint32_t>(Answer::failed), 0, 0, 0};
   if (status == napi_pending_exception) {
     napi_value error;
     napi_get_and_clear_last_exception(env_, &error);
@@ -194,6 +200,51 @@ Napi::Value Engine::info(const Napi::CallbackInfo& info) {
   object.Set("bytesIn", static_cast<double>(connection->bytes_in));
   object.Set("bytesOut", static_cast<double>(connection->bytes_out));
   object.Set("requests", connection->next_sequence);
+  return object;
+}
+
+// openPool({ workers, sticky, chunks, oneShot, idempotent }): the descriptors that workers are
+// given, which stay the engine's.
+Napi::Value Engine::open_pool(const Napi::CallbackInfo& info) {
+  Napi::Object spec = info[0].As<Napi::Object>();
+  PoolOptions options;
+  options.workers = spec.Get("workers").ToNumber().Uint32Value();
+  options.sticky = spec.Get("sticky").ToBoolean();
+  options.chunks = spec.Get("chunks").ToBoolean();
+  options.one_shot = spec.Get("oneShot").ToBoolean();
+  options.idempotent = spec.Get("idempotent").ToBoolean();
+  std::string error;
+  pool_ = Pool::make(options, error);
+  if (!pool_) throw Napi::Error::New(env_, error);
+  loop_->poller().watch_bell(pool_->bell());
+  Napi::Object result = Napi::Object::New(env_);
+  result.Set("memory", pool_->memory_fd());
+  result.Set("bell", pool_->bell());
+  Napi::Array bells = Napi::Array::New(env_, options.workers);
+  for (uint32_t i = 0; i < options.workers; i++) bells.Set(i, pool_->worker_bell(i));
+  result.Set("bells", bells);
+  return result;
+}
+
+void Engine::attach_worker(const Napi::CallbackInfo& info) {
+  pool_->attach(*loop_, number_at(info, 0));
+}
+void Engine::detach_worker(const Napi::CallbackInfo& info) {
+  pool_->detach(*loop_, number_at(info, 0));
+  wake();
+}
+void Engine::retire_worker(const Napi::CallbackInfo& info) { pool_->retire(number_at(info, 0)); }
+
+Napi::Value Engine::worker_state(const Napi::CallbackInfo& info) {
+  Pool::WorkerState state = pool_->state(number_at(info, 0));
+  Napi::Object object = Napi::Object::New(env_);
+  object.Set("live", state.live);
+  object.Set("inFlight", state.in_flight);
+  object.Set("handlerErrors", state.handler_errors);
+  object.Set("costNs", state.cost_ns);
+  object.Set("requests", static_cast<double>(state.requests));
+  object.Set("busyMs", state.busy_ms);
+  object.Set("waiting", static_cast<double>(pool_->waiting()));
   return object;
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "../loop/loop.h"
+#include "../pool/pool.h"
 #include "driver.h"
 
 namespace gaidaros {
@@ -29,6 +30,16 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   void turn(uint32_t count) override;
   bool slab_kept() const override { return slab_kept_; }
   void wake() override;
+  void collect() override {
+    if (pool_) pool_->collect(*loop_);
+  }
+  void flushed() override {
+    if (pool_) pool_->flushed();
+  }
+  bool sleep() override { return !pool_ || pool_->sleep(); }
+  void awake() override {
+    if (pool_) pool_->awake();
+  }
 
   Napi::Value listen(const Napi::CallbackInfo& info);
   void start(const Napi::CallbackInfo& info);
@@ -41,12 +52,18 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   void framed(const Napi::CallbackInfo& info);
   void watch(const Napi::CallbackInfo& info);
   Napi::Value info(const Napi::CallbackInfo& info);
+  Napi::Value open_pool(const Napi::CallbackInfo& info);
+  void attach_worker(const Napi::CallbackInfo& info);
+  void detach_worker(const Napi::CallbackInfo& info);
+  void retire_worker(const Napi::CallbackInfo& info);
+  Napi::Value worker_state(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   void set_limits(const Napi::CallbackInfo& info);
   void stop_listening(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   Napi::Value description(const Napi::CallbackInfo& info);
 
+  void call(uint32_t count);
   static ConnId id_of(const Napi::CallbackInfo& info);
   uint8_t* share(Napi::Object self, const char* name, size_t bytes);
   void finish_when_done();
@@ -64,6 +81,8 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   Napi::ObjectReference bigs_;
   uint32_t big_count_ = 0;
   Napi::ObjectReference memory_[3];
+  SharedMemory tables_{};       // the same, as the loop sees it
+  std::unique_ptr<Pool> pool_;  // outlives the loop, whose output may lie in it
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<Driver> driver_;
   napi_async_cleanup_hook_handle teardown_ = nullptr;

@@ -25,7 +25,8 @@ namespace gaidaros {
   X(output_limit)           \
   X(max_connections)        \
   X(max_connections_per_ip) \
-  X(filter_error)
+  X(filter_error)           \
+  X(worker_lost)
 
 enum class Reason : uint8_t {
 #define X(name) name,

@@ -137,6 +137,13 @@ void Loop::watch(ConnId id) {
   if (Connection* connection = table_.find(id)) connection->watched = true;
 }
 
+void Loop::heard_end(ConnId id) {
+  Connection* connection = table_.find(id);
+  if (connection == nullptr || !connection->live()) return;
+  connection->ended_told = true;
+  mark_dirty(*connection);
+}
+
 void Loop::framed(ConnId id, uint32_t count, bool partial) {
   awake();
   Connection* connection = table_.find(id);

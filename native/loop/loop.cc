@@ -75,13 +75,16 @@ bool Loop::turn(int timeout_ms) {
   bool more = true;
   for (int round = 0; more && round < kMaxRounds; round++) {
     bool busy = round > 0 || !dirty_.empty() || !waiting_.empty() || !events_.empty();
+    if (!busy && timeout_ms != 0) busy = !host_.sleep();
     more = poller_->poll(busy ? 0 : timeout_ms);
+    host_.awake();
     tick();
+    host_.collect();
     step();
     more = more || !waiting_.empty() || !events_.empty() || poller_->pending();
     if (poller_->foreign_ready()) break;
   }
-  return more;
+  return !host_.sleep() || more;
 }
 
 void Loop::step() {
@@ -96,6 +99,7 @@ void Loop::step() {
     rewind_slab();
   }
   deliver();
+  host_.flushed();
   reap();
 }
 
@@ -166,7 +170,7 @@ uint32_t Loop::apply(uint32_t index, uint32_t count) {
     fail(*connection);
   } else if (kind != RecordKind::request) {
     if (kind == RecordKind::ended) {
-      connection->ended_told = true;
+      connection->ended_told = answer != Answer::later;
       if (connection->partial) stats_.dropped_frames++;
       connection->partial = false;
     }
@@ -201,6 +205,11 @@ uint32_t Loop::extend_run(uint32_t first, uint32_t count, std::span<const uint8_
     bytes = {bytes.data(), bytes.size() + more.size()};
   }
   return run;
+}
+
+std::span<const uint8_t> Loop::bytes_of(const Record& record) const {
+  if (record.kind & kRecordBig) return {bigs_[record.offset] + record.extra, record.length};
+  return {slab_ + record.offset, record.length};
 }
 
 std::span<const uint8_t> Loop::answer_bytes(const Record& record, const Reply& reply,

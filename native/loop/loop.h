@@ -41,6 +41,14 @@ class Host {
   virtual bool slab_kept() const { return true; }
   // There is output, or input to cut, although no turn is running: call turn(0) before sleeping.
   virtual void wake() = 0;
+  // Where others handle requests. collect(): give their answers to the loop, in each turn after the
+  // poll. flushed(): the loop refers to none of their bytes any more. sleep(): the turn is over,
+  // and whoever has an answer must ring from now on; false: there is one already. awake(): no need
+  // to.
+  virtual void collect() {}
+  virtual void flushed() {}
+  virtual bool sleep() { return true; }
+  virtual void awake() {}
 };
 
 // The tables that a host shares with its loop; all stay where they are for the loop's life.
@@ -75,6 +83,13 @@ class Loop final : private PollerSink {
 
   // Answers. Each returns the bytes that wait on the connection, -1 when it is gone.
   int64_t reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes, uint32_t flags);
+  // Answers `count` requests from `sequence` on with bytes that stay until Host::flushed(). More
+  // than one only where takes_run() says so.
+  void answer(ConnId id, uint32_t sequence, uint32_t count, std::span<const uint8_t> bytes);
+  bool takes_run(ConnId id, uint32_t sequence) {
+    const Connection* connection = table_.find(id);
+    return connection != nullptr && connection->reply_sequence == sequence && !options_.nodelay;
+  }
   int64_t write(ConnId id, std::span<const uint8_t> bytes);
   void end(ConnId id);
   void close(ConnId id, Reason reason);
@@ -82,6 +97,10 @@ class Loop final : private PollerSink {
   void resume(ConnId id);
   void framed(ConnId id, uint32_t count, bool partial);
   void watch(ConnId id);
+  // Framer chunk: whoever frames has seen the `ended` record that was answered with `later`.
+  void heard_end(ConnId id);
+  // The bytes of a record of this turn.
+  std::span<const uint8_t> bytes_of(const Record& record) const;
   // Puts a filter next to the framer, behind those that are there. Bytes received and not yet
   // handed out, which those have seen, go through it; replies so far do not. False: the connection
   // is gone.

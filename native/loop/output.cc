@@ -43,6 +43,13 @@ int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes
   return static_cast<int64_t>(connection->queued());
 }
 
+void Loop::answer(ConnId id, uint32_t sequence, uint32_t count, std::span<const uint8_t> bytes) {
+  Connection* connection = table_.find(id);
+  if (connection == nullptr || !connection->live()) return;
+  respond(*connection, sequence, bytes, {count, false, false});
+  check_high_water(*connection);
+}
+
 int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
   awake();
   Connection* connection = table_.find(id);

@@ -27,7 +27,7 @@ constexpr uint32_t kEntries = 1024;
 constexpr uint32_t kCompletions = 8 * kEntries;  // far above the submissions (pitfall 41)
 constexpr uint32_t kBuffers = 256;
 
-enum class Op : uint8_t { none, accept, receive, send, queued, foreign };
+enum class Op : uint8_t { none, accept, receive, send, queued, foreign, bell };
 
 uint64_t pack(Op op, uint32_t slot, uint32_t generation) {
   return uint64_t{static_cast<uint8_t>(op)} << 56 | uint64_t{slot & 0xffffff} << 32 | generation;
@@ -195,7 +195,13 @@ class CompletionPoller final : public Poller {
     signal_by_event(fd < 0);
   }
   bool foreign_ready() const override { return foreign_ready_; }
-  bool quiet() const override { return operations_ == 0 || (operations_ == 1 && foreign_armed_); }
+  void watch_bell(int fd) override {
+    bell_ = fd;
+    arm_bell();
+  }
+  bool quiet() const override {
+    return operations_ == static_cast<decltype(operations_)>(foreign_armed_ + bell_armed_);
+  }
   std::string description() const override { return "io_uring"; }
 
  private:
@@ -263,6 +269,17 @@ class CompletionPoller final : public Poller {
     sqe->poll32_events = POLLIN;
     sqe->user_data = pack(Op::foreign, 0, 0);
     foreign_armed_ = true;
+    operations_++;
+  }
+
+  void arm_bell() {
+    io_uring_sqe* sqe = prepare();
+    sqe->opcode = IORING_OP_POLL_ADD;
+    sqe->fd = bell_;
+    sqe->len = IORING_POLL_ADD_MULTI;
+    sqe->poll32_events = POLLIN;
+    sqe->user_data = pack(Op::bell, 0, 0);
+    bell_armed_ = true;
     operations_++;
   }
 
@@ -371,6 +388,10 @@ class CompletionPoller final : public Poller {
       case Op::foreign:
         foreign_armed_ = false;
         if (completion.res != -ECANCELED) foreign_ready_ = true;
+        return true;
+      case Op::bell:
+        if (last && completion.res >= 0) arm_bell();
+        if (last && completion.res < 0) bell_armed_ = false;
         return true;
       case Op::none:
         return true;
@@ -502,6 +523,8 @@ class CompletionPoller final : public Poller {
   int foreign_ = -1;
   bool foreign_armed_ = false;
   bool foreign_ready_ = false;
+  int bell_ = -1;
+  bool bell_armed_ = false;
   uint32_t operations_ = 0;  // requests in the kernel that outlive the call that submitted them
   uint32_t sends_ = 0;       // sends of this turn whose result is not in yet
   std::vector<Listening> listeners_;

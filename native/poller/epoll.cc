@@ -19,6 +19,7 @@ namespace {
 
 constexpr uint32_t kListenerSlot = 0xffff0000;  // slots above name listeners
 constexpr uint32_t kForeignSlot = 0xffffffff;
+constexpr uint32_t kBellSlot = 0xfffffffe;
 constexpr int kMaxEvents = 512;
 constexpr int kMaxAccepts = 64;          // a wake, then reads get a turn (pitfall 4)
 constexpr uint32_t kReadBudget = 65536;  // bytes a connection and turn (pitfall 2)
@@ -143,6 +144,9 @@ class EpollPoller final : public Poller {
     foreign_ = fd;
   }
   bool foreign_ready() const override { return foreign_ready_; }
+  void watch_bell(int fd) override {
+    control(EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET, pack(kBellSlot, 0));
+  }
   bool quiet() const override { return true; }
 
   std::string description() const override {
@@ -199,6 +203,8 @@ class EpollPoller final : public Poller {
     auto slot = static_cast<uint32_t>(event.data.u64);
     if (slot == kForeignSlot) {
       foreign_ready_ = true;
+    } else if (slot == kBellSlot) {
+      return;  // waking was all
     } else if (slot >= kListenerSlot) {
       accept_from(static_cast<uint16_t>(slot & 0xffff));
     } else if (Connection* connection =

@@ -89,6 +89,8 @@ class Poller {
   virtual void watch_foreign(int fd) = 0;
   // Whether that has happened since the last poll() began.
   virtual bool foreign_ready() const = 0;
+  // Lets poll() return whenever this eventfd is written to; it is never read.
+  virtual void watch_bell(int fd) = 0;
   // Nothing is in the kernel's hands any more.
   virtual bool quiet() const = 0;
   virtual std::string description() const = 0;

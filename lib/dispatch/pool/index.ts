@@ -1,0 +1,89 @@
+// handler_type: where a request is handled. The one place that tells its values apart.
+
+import type { Engine } from '../../engine/engine.js'
+import { GaidarosError } from '../../errors.js'
+import type { HandlerSettings } from '../../handler/resolve.js'
+import type { Settings } from '../../options/settings.js'
+import type { Log } from '../../server/log.js'
+import type { HandlerPlan } from '../plan.js'
+import { asTasks } from '../tasks.js'
+import { portableHandler } from './job.js'
+import { HandlerPool } from './pool.js'
+
+export { HandlerPool } from './pool.js'
+
+type HandlerType = '' | 'thread' | 'threadpool' | 'proc' | 'procpool' | 'gthread' | 'gthreadpool'
+
+const WORKERS = {
+  thread: { kind: 'thread', oneShot: true },
+  threadpool: { kind: 'thread', oneShot: false },
+  proc: { kind: 'process', oneShot: true },
+  procpool: { kind: 'process', oneShot: false },
+} as const
+
+/** Whether requests leave the loop for threads or processes. */
+const workersOf = (type: HandlerType) =>
+  type in WORKERS ? WORKERS[type as keyof typeof WORKERS] : undefined
+
+/** The plan that the loop's own dispatcher runs: green threads in the loop; with workers, only what is left to it. */
+export function planForLoop(plan: HandlerPlan, settings: Settings): HandlerPlan {
+  const type = settings.handlerType as HandlerType
+  if (type === 'gthread') return asTasks(plan, Number.POSITIVE_INFINITY)
+  if (type === 'gthreadpool') return asTasks(plan, settings.handlerPoolSize as number)
+  if (workersOf(type) === undefined) return plan
+  const { opened: _opened, closed: _closed, framing: _framing, ...rest } = plan
+  return rest
+}
+
+/**
+ * The workers that handler_type asks for; undefined: the handler runs in the loop.
+ * @throws GaidarosError ERR_GAIDAROS_ENGINE where the engine cannot have any, TypeError ERR_GAIDAROS_OPTION for a
+ * handler that cannot be sent to them
+ */
+export function makeHandlerPool(
+  settings: Settings,
+  plan: HandlerPlan,
+  engine: Engine,
+  allowCode: boolean,
+  log: Log,
+  fatal: (message: string) => void,
+): HandlerPool | undefined {
+  const type = settings.handlerType as HandlerType
+  const workers = workersOf(type)
+  if (workers === undefined) return undefined
+  if (engine.pool === undefined)
+    throw new GaidarosError(
+      'ERR_GAIDAROS_ENGINE',
+      `handler_type ${type}: the ${engine.name} engine has no workers; wanted the native engine, or handler_type "", gthread or gthreadpool`,
+    )
+  if (workers.oneShot && plan.framer.kind === 'chunk')
+    throw new GaidarosError(
+      'ERR_GAIDAROS_HANDLER',
+      `handler_type ${type}: end_request or split_request is a function, whose worker has to stay with the connection; wanted a declared framer, or handler_type ${type}pool`,
+    )
+  const { outputHighWater, maxFrameSize, maxPipelined } = settings
+  const chunks = plan.framer.kind === 'chunk'
+  return new HandlerPool({
+    ...workers,
+    pool: engine.pool,
+    size: settings.handlerPoolSize as number,
+    sticky: !workers.oneShot && (chunks || plan.seesConnection || hasHooks(plan)),
+    chunks,
+    idempotent: plan.idempotent ?? false,
+    handlerTimeout: settings.handlerTimeout,
+    job: {
+      spec: { framer: plan.framer, highWater: outputHighWater },
+      handler: portableHandler(settings as HandlerSettings, type),
+      base: process.cwd(),
+      allowCode,
+      dieOnError: settings.dieOnError,
+      logLevel: settings.verbose ? 'debug' : settings.logLevel,
+      limits: { outputHighWater, maxFrameSize, maxPipelined },
+    },
+    log,
+    fatal,
+  })
+}
+
+const hasHooks = ({ opened, closed }: HandlerPlan): boolean =>
+  opened !== undefined || closed !== undefined

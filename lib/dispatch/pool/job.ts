@@ -1,0 +1,74 @@
+// What a worker is told when it is started, and what the two say to each other besides the requests, which
+// go through shared memory. Everything here can be cloned to a thread and sent to a process.
+
+import type { HandlerSettings } from '../../handler/resolve.js'
+import { misuse } from '../../errors.js'
+import type { WorkerSpec } from '../../native.js'
+import type { LogThreshold } from '../../server/logger.js'
+
+export interface WorkerJob {
+  spec: WorkerSpec
+  handler: HandlerSettings
+  /** Directory that relative module paths begin at. */
+  base: string
+  allowCode: boolean
+  dieOnError: boolean
+  logLevel: LogThreshold
+  limits: { outputHighWater: number; maxFrameSize: number; maxPipelined: number }
+}
+
+/** From a worker. */
+export type WorkerNews =
+  | { type: 'ready' }
+  /** It cannot start. */
+  | { type: 'failed'; message: string }
+  /** An error of the handler under die_on_error. */
+  | { type: 'fatal'; message: string }
+
+/** To a worker. */
+export type WorkerOrder = { type: 'job'; job: WorkerJob } | { type: 'stop' }
+
+const FUNCTIONS = [
+  'handleRequest',
+  'handleBatch',
+  'endRequest',
+  'splitRequest',
+  'decodeRequest',
+  'encodeResponse',
+  'opened',
+  'closed',
+] as const
+
+const NAMES: Record<string, string> = {
+  handleRequest: 'handle_request',
+  handleBatch: 'handle_batch',
+  endRequest: 'end_request',
+  splitRequest: 'split_request',
+  decodeRequest: 'decode_request',
+  encodeResponse: 'encode_response',
+  handlerClass: 'handler_class',
+}
+
+/**
+ * The part of the settings that makes the handler, if it can be sent elsewhere.
+ * @throws TypeError ERR_GAIDAROS_OPTION when a function or a class was given as such
+ */
+export function portableHandler(settings: HandlerSettings, handlerType: string): HandlerSettings {
+  for (const name of [...FUNCTIONS, 'handlerClass'] as const)
+    if (typeof settings[name] === 'function')
+      throw misuse(
+        'ERR_GAIDAROS_OPTION',
+        `${NAMES[name] ?? name}: is a function, which cannot go to another thread or process (handler_type ${handlerType}); wanted handler_module and, where it is not the usual one, a name`,
+      )
+  const { handlerModule, handlerClass, handlerClassArgs, handlerClassKwargs, keepalive } = settings
+  const functions = Object.fromEntries(FUNCTIONS.map((name) => [name, settings[name]]))
+  return {
+    ...functions,
+    ...(handlerModule === undefined ? {} : { handlerModule }),
+    ...(handlerClass === undefined ? {} : { handlerClass }),
+    ...(handlerClassArgs === undefined ? {} : { handlerClassArgs }),
+    ...(handlerClassKwargs === undefined ? {} : { handlerClassKwargs }),
+    ...(keepalive === undefined ? {} : { keepalive }),
+  }
+}
+

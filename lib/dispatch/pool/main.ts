@@ -1,0 +1,74 @@
+// What runs in a worker thread or process: the handler, and a dispatcher over the engine that the server
+// shares memory with. It ends when it is told to, when its one request is answered (one-shot), or when the
+// server is gone.
+
+import process from 'node:process'
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { createWorkerEngine, type WorkerEngine } from '../../engine/worker.js'
+import { resolveHandler } from '../../handler/resolve.js'
+import { Log } from '../../server/log.js'
+import { stderrLogger } from '../../server/logger.js'
+import { describeError } from '../failures.js'
+import { Dispatcher } from '../dispatcher.js'
+import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
+
+/** The messages' two ends. */
+function tell(news: WorkerNews, then: () => void = () => undefined): void {
+  if (parentPort !== null) {
+    parentPort.postMessage(news)
+    then()
+  } else if (process.connected) process.send?.(news, undefined, undefined, then)
+  else then()
+}
+
+async function begin(job: WorkerJob): Promise<WorkerEngine> {
+  const { spec, handler, base, allowCode, limits } = job
+  const plan = await resolveHandler(handler, { base, allowCode })
+  const dispatcher = new Dispatcher({
+    plan,
+    log: new Log(stderrLogger(job.logLevel)),
+    fatal: job.dieOnError
+      ? (error) => tell({ type: 'fatal', message: describeError(error) })
+      : undefined,
+    onFailure: (count) => engine.countErrors(count),
+    ...limits,
+  })
+  const engine = createWorkerEngine(spec, dispatcher, leave)
+  dispatcher.attach(engine)
+  engine.start()
+  return engine
+}
+
+/** Nothing of the handler's (timers, sockets) keeps a worker that is not needed any more. */
+function leave(): void {
+  if (isMainThread) process.exit(0)
+  setImmediate(() => process.exit(0))
+}
+
+function obey(order: WorkerOrder): void {
+  if (order.type === 'stop') leave()
+  else start(order.job)
+}
+
+function start(job: WorkerJob): void {
+  begin(job).then(
+    () => tell({ type: 'ready' }),
+    (error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error)
+      tell({ type: 'failed', message }, () => process.exit(1))
+    },
+  )
+}
+
+if (parentPort !== null) {
+  parentPort.on('message', obey)
+  start(workerData as WorkerJob)
+} else {
+  process.title = 'gaidaros: handler'
+  process.on('message', obey)
+  // The server is gone, however that came about.
+  process.on('disconnect', () => process.exit(0))
+  // A terminal's Ctrl-C goes to the whole group; the server says when it is time.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)
+    process.on(signal, () => undefined)
+}

@@ -1,0 +1,89 @@
+// One worker as its server sees it: a thread or a process, from its start to its end. Both are told the same
+// job and say the same things; how they are started is all that differs.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { Worker as Thread } from 'node:worker_threads'
+import type { PoolDescriptors } from '../../engine/pool.js'
+import { deferred } from '../deferred.js'
+import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
+
+export interface WorkerEvents {
+  news(news: WorkerNews): void
+  /** It is gone; `why` in words. */
+  gone(why: string): void
+}
+
+export interface PoolWorker {
+  /** Process id, or thread id, for people. */
+  readonly id: string
+  /** Asks it to end once it has nothing left to do. */
+  stop(): void
+  /** Ends it now. */
+  kill(): void
+  /** Settles when it is gone. */
+  readonly gone: Promise<void>
+}
+
+const MAIN = new URL('./main.js', import.meta.url)
+
+/** Starts a thread. It sees the descriptors under the numbers that they have here. */
+export function startThread(job: WorkerJob, events: WorkerEvents): PoolWorker {
+  const thread = new Thread(MAIN, { workerData: job, stdin: false })
+  let trouble = ''
+  thread.on('message', (news: WorkerNews) => events.news(news))
+  thread.on('error', (error) => {
+    trouble = `: ${error instanceof Error ? error.message : String(error)}`
+  })
+  const end = deferred()
+  thread.on('exit', (code) => {
+    end.resolve()
+    events.gone(`exit status ${code}${trouble}`)
+  })
+  const say = (order: WorkerOrder): void => thread.postMessage(order)
+  return {
+    id: `thread ${thread.threadId}`,
+    stop: () => say({ type: 'stop' }),
+    kill: () => void thread.terminate(),
+    gone: end.promise,
+  }
+}
+
+/** Descriptors in a child: 0 to 2 are the usual ones, 3 is the channel for messages. */
+const FIRST = 4
+
+/** Starts a process, which inherits the descriptors. */
+export function startProcess(
+  job: WorkerJob,
+  { memory, bell, bells }: PoolDescriptors,
+  events: WorkerEvents,
+): PoolWorker {
+  const own = bells[job.spec.index] as number
+  const child: ChildProcess = spawn(process.execPath, [...process.execArgv, fileURLToPath(MAIN)], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', memory, own, bell],
+    serialization: 'advanced',
+  })
+  const inherited = { memory: FIRST, bell: FIRST + 1, serverBell: FIRST + 2 }
+  const say = (order: WorkerOrder): void => {
+    if (child.connected) child.send(order, () => undefined)
+  }
+  child.on('message', (news: WorkerNews) => events.news(news))
+  const end = deferred()
+  let over = false
+  const gone = (why: string): void => {
+    end.resolve()
+    if (!over) events.gone(why)
+    over = true
+  }
+  child.on('error', (error) => gone(`cannot be started: ${error.message}`))
+  child.on('exit', (code, signal) =>
+    gone(signal === null ? `exit status ${code}` : `killed by ${signal}`),
+  )
+  say({ type: 'job', job: { ...job, spec: { ...job.spec, ...inherited } } })
+  return {
+    id: `process ${child.pid ?? '?'}`,
+    stop: () => say({ type: 'stop' }),
+    kill: () => void child.kill('SIGKILL'),
+    gone: end.promise,
+  }
+}

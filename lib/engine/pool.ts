@@ -1,0 +1,51 @@
+// The part of an engine that hands requests to workers in other threads or processes over shared memory
+// (native/pool). Who starts and replaces the workers: lib/dispatch/pool.
+
+export interface PoolSpec {
+  /** Places for workers; each has its memory from the start, which costs nothing before it is used. */
+  workers: number
+  /** A connection stays with one worker, because the handler looks at it or frames its bytes. */
+  sticky: boolean
+  /** Workers do the framing: what one holds of a connection is gone when it is. */
+  chunks: boolean
+  /** A worker takes one request and ends. */
+  oneShot: boolean
+  /** Requests of a worker that died run again elsewhere. */
+  idempotent: boolean
+}
+
+/** Descriptors that workers are given; they stay the engine's. */
+export interface PoolDescriptors {
+  memory: number
+  /** eventfd of the server. */
+  bell: number
+  /** eventfds of the workers, by their place. */
+  bells: readonly number[]
+}
+
+export interface WorkerState {
+  live: boolean
+  inFlight: number
+  /** Errors of the handler in this worker so far. */
+  handlerErrors: number
+  /** Processor time of a request, smoothed, nanoseconds; 0: not known yet. */
+  costNs: number
+  /** Requests taken so far. */
+  requests: number
+  /** For how long its present turn has been running, milliseconds. */
+  busyMs: number
+  /** Requests that wait for any worker. */
+  waiting: number
+}
+
+export interface EnginePool {
+  /** Once, before the first worker. @throws Error when the kernel refuses the memory or a descriptor */
+  open(spec: PoolSpec): PoolDescriptors
+  /** The worker at this place is ready and is given requests from now on. */
+  attach(index: number): void
+  /** It is gone: what it had is handed to others or ends with reason worker_lost. */
+  detach(index: number): void
+  /** It gets no more requests. */
+  retire(index: number): void
+  state(index: number): WorkerState
+}

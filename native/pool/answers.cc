@@ -1,0 +1,213 @@
+// What workers say, and what becomes of the requests of one that is gone.
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "pool.h"
+
+namespace gaidaros {
+
+namespace {
+
+WorkerSays said(const Entry& entry) { return static_cast<WorkerSays>(entry.kind & 0xff); }
+uint32_t flags_of(const Entry& entry) { return entry.kind >> kSaysFlags; }
+
+// Empty, for the next worker; its bytes need not be.
+void reset(Channel& channel) {
+  for (Lane* lane : {&channel.requests, &channel.replies}) {
+    lane->tail.store(0);
+    lane->wants_room.store(0);
+    lane->head.store(0);
+    lane->freed.store(0);
+    lane->sleeping.store(0);
+  }
+  channel.cost_ns.store(0);
+  channel.handler_errors.store(0);
+  channel.turn_began_ns.store(0);
+  channel.requests_taken.store(0);
+}
+
+}  // namespace
+
+void Pool::collect(Loop& loop) {
+  for (Member& member : members_)
+    if (member.live) collect_from(loop, member, false);
+  pump(loop);
+  for (Member& member : members_) publish(member);
+}
+
+// `last`: the lane is given up, so that the loop has to copy.
+void Pool::collect_from(Loop& loop, Member& member, bool last) {
+  uint32_t available = member.in.available();
+  while (member.collected < available) {
+    const Entry& entry = member.in.entry(member.collected);
+    std::span<const uint8_t> bytes = member.in.bytes(entry);
+    uint32_t run = 1;
+    if (said(entry) == WorkerSays::reply) {
+      uint32_t flags = flags_of(entry);
+      if (flags == 0 && !last) {
+        if (loop.takes_run({entry.slot, entry.generation}, entry.sequence))
+          run = run_of_replies(member, member.collected, available, bytes);
+        for (uint32_t i = 0; i < run; i++) landed(member, member.in.entry(member.collected + i));
+        loop.answer({entry.slot, entry.generation}, entry.sequence, run, bytes);
+      } else {
+        if (!(flags & kReplyMore)) landed(member, entry);
+        int64_t queued = loop.reply({entry.slot, entry.generation}, entry.sequence, bytes, flags);
+        if (flags & kReplyMore && !last) acknowledge(member, entry, queued);
+      }
+    } else {
+      obey(loop, member, entry, bytes);
+    }
+    member.collected += run;
+  }
+}
+
+// Replies that lie side by side, of requests that follow each other on one connection.
+uint32_t Pool::run_of_replies(const Member& member, uint32_t first, uint32_t available,
+                              std::span<const uint8_t>& bytes) const {
+  const Entry& head = member.in.entry(first);
+  uint32_t run = 1;
+  if (bytes.empty()) return run;
+  for (uint32_t i = first + 1; i < available; i++, run++) {
+    const Entry& next = member.in.entry(i);
+    if (next.kind != head.kind || next.slot != head.slot || next.generation != head.generation ||
+        next.sequence != head.sequence + run)
+      break;
+    std::span<const uint8_t> more = member.in.bytes(next);
+    if (more.data() != bytes.data() + bytes.size()) break;
+    bytes = {bytes.data(), bytes.size() + more.size()};
+  }
+  return run;
+}
+
+void Pool::obey(Loop& loop, Member& member, const Entry& entry, std::span<const uint8_t> bytes) {
+  ConnId id{entry.slot, entry.generation};
+  switch (said(entry)) {
+    case WorkerSays::write:
+      return acknowledge(member, entry, loop.write(id, bytes));
+    case WorkerSays::end:
+      return loop.end(id);
+    case WorkerSays::close:
+      return loop.close(id, static_cast<Reason>(std::min<uint32_t>(
+                                entry.ticket, static_cast<uint32_t>(Reason::kCount) - 1)));
+    case WorkerSays::pause:
+      return loop.pause(id);
+    case WorkerSays::resume:
+      return loop.resume(id);
+    case WorkerSays::framed:
+      return loop.framed(id, entry.sequence, entry.ticket != 0);
+    case WorkerSays::ended:
+      return loop.heard_end(id);
+    case WorkerSays::watch:
+      if (!options_.sticky) settle(id, member);
+      return loop.watch(id);
+    case WorkerSays::fail:
+      landed(member, entry);
+      return loop.close(id, Reason::handler_error);
+    default:
+      return;
+  }
+}
+
+// A piece has been taken: the worker, which sees no socket, learns how much waits there.
+void Pool::acknowledge(Member& member, const Entry& entry, int64_t queued) {
+  // Gone is more than can ever wait.
+  auto waiting =
+      queued < 0 ? UINT32_MAX : static_cast<uint32_t>(std::min<int64_t>(queued, UINT32_MAX - 1));
+  give(member, {kEntryAck, entry.slot, entry.generation, waiting, 0, 0, 0, entry.length}, {});
+}
+
+// A request is answered; others may be told the same ticket later.
+void Pool::landed(Member& member, const Entry& entry) {
+  if (entry.ticket >= member.flights.size()) return;
+  Flight& flight = member.flights[entry.ticket];
+  if (!flight.used || flight.sequence != entry.sequence || flight.id.slot != entry.slot ||
+      flight.id.generation != entry.generation)
+    return;
+  flight.used = false;
+  flight.copy.clear();
+  member.free_flights.push_back(entry.ticket);
+  member.in_flight--;
+}
+
+// The loop has sent or copied what collect() gave it.
+void Pool::flushed() {
+  for (Member& member : members_) {
+    if (member.collected == 0) continue;
+    bool waits = member.in.take(std::exchange(member.collected, 0));
+    if (!waits || !member.live) continue;
+    uint64_t one = 1;
+    [[maybe_unused]] ssize_t rung = write(member.bell, &one, sizeof one);
+  }
+}
+
+void Pool::detach(Loop& loop, uint32_t index) {
+  Member& member = members_[index];
+  if (!member.live) return;
+  // What it said before it died holds.
+  collect_from(loop, member, true);
+  member.live = false;
+  requeue_untaken(member);
+  lose(loop, member);
+  member.pending.clear();
+  member.flights.clear();
+  member.free_flights.clear();
+  member.in_flight = 0;
+  member.collected = 0;
+  reset(*member.channel);
+  pump(loop);
+  for (Member& other : members_) publish(other);
+}
+
+// Requests that it never saw run elsewhere, whatever they are; in their order, before those that
+// wait.
+void Pool::requeue_untaken(Member& member) {
+  std::deque<Item> again;
+  Lane& lane = member.channel->requests;
+  uint32_t head = lane.head.load(std::memory_order_acquire);
+  uint32_t tail = lane.tail.load(std::memory_order_relaxed);
+  auto is_request = [](uint32_t kind) { return (kind & 0xff) == 0; };
+  bool continues = false;
+  for (; head != tail && tail - head <= kLaneEntries; head++) {
+    const Entry& entry = lane.entries[head & (kLaneEntries - 1)];
+    std::span<const uint8_t> bytes(lane.bytes + entry.offset, entry.length);
+    bool is_first = !continues;
+    continues = entry.kind & kEntryPart;
+    if (!is_request(entry.kind)) continue;
+    if (is_first) again.push_back({entry, {}});
+    if (again.empty()) continue;
+    again.back().bytes.insert(again.back().bytes.end(), bytes.begin(), bytes.end());
+    again.back().entry.kind &= 0xff;
+  }
+  // The last may have gone in part; the rest of it is the first that is pending.
+  for (Item& item : member.pending) {
+    if (!is_request(item.entry.kind)) continue;
+    if (item.sent > 0 && !again.empty()) again.pop_back();
+    if (item.sent > 0) item.sent = 0;
+    again.push_back(std::move(item));
+  }
+  for (Item& item : again) landed(member, item.entry);
+  queue_.insert(queue_.begin(), std::make_move_iterator(again.begin()),
+                std::make_move_iterator(again.end()));
+}
+
+// Those that it had taken: once more elsewhere where that does no harm, else their connection ends.
+void Pool::lose(Loop& loop, Member& member) {
+  for (Flight& flight : member.flights) {
+    if (!flight.used) continue;
+    if (options_.idempotent) {
+      queue_.push_front({{0, flight.id.slot, flight.id.generation, flight.sequence, 0, 0, 0, 0},
+                         std::move(flight.copy)});
+    } else {
+      loop.close(flight.id, Reason::worker_lost);
+    }
+  }
+  if (!options_.chunks) return;
+  auto index = static_cast<uint32_t>(&member - members_.data());
+  for (uint32_t slot = 0; slot < homes_.size(); slot++)
+    if (homes_[slot].member == index && homes_[slot].epoch == member.epoch)
+      loop.close({slot, homes_[slot].generation}, Reason::worker_lost);
+}
+
+}  // namespace gaidaros

@@ -1,0 +1,143 @@
+// A server process's workers as its loop sees them: chooses one for each request, hands it over,
+// brings the answers in, and knows what is in flight where, so that a dead worker's requests get
+// their one outcome. Belongs to the loop's thread; starting and replacing workers is the host's
+// business (lib/dispatch/pool).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "../loop/loop.h"
+#include "channel.h"
+#include "memory.h"
+#include "meta.h"
+
+namespace gaidaros {
+
+struct PoolOptions {
+  uint32_t workers = 1;
+  // A connection stays with one worker: its handler looks at it, or frames its bytes.
+  bool sticky = false;
+  bool chunks = false;      // workers frame; what they hold of a connection ends with them
+  bool one_shot = false;    // a worker takes one request and ends
+  bool idempotent = false;  // requests of a dead worker run again elsewhere
+};
+
+class Pool {
+ public:
+  // Null with `error` in words.
+  static std::unique_ptr<Pool> make(const PoolOptions& options, std::string& error);
+  ~Pool();
+
+  int memory_fd() const { return memory_.fd(); }
+  int bell() const { return bell_; }  // eventfd: a worker has something for the loop
+  int worker_bell(uint32_t index) const { return members_[index].bell; }
+
+  // A worker is ready at a place that is free; is gone; or gets no more requests.
+  void attach(Loop& loop, uint32_t index);
+  void detach(Loop& loop, uint32_t index);
+  void retire(uint32_t index) { members_[index].retiring = true; }
+
+  // Takes those records of a turn that workers handle and answers them in `replies`. Returns how
+  // many are left for the host; their reply's kind is kLeft.
+  static constexpr uint32_t kLeft = UINT32_MAX;
+  uint32_t dispatch(Loop& loop, const Record* records, Reply* replies, uint32_t count);
+  // Gives the answers that are there to the loop. Their bytes stay until flushed().
+  void collect(Loop& loop);
+  void flushed();
+  // About to sleep; false: there is something to collect after all.
+  bool sleep();
+  void awake();
+
+  struct WorkerState {
+    bool live;
+    uint32_t in_flight;
+    uint32_t handler_errors;
+    uint32_t cost_ns;
+    uint64_t requests;
+    uint32_t busy_ms;  // since when its turn runs
+  };
+  WorkerState state(uint32_t index);
+  size_t waiting() const { return queue_.size(); }
+
+ private:
+  static constexpr uint32_t kNobody = UINT32_MAX;
+
+  // A request that a worker has and that is not answered yet.
+  struct Flight {
+    ConnId id;
+    uint32_t sequence = 0;
+    bool used = false;
+    std::vector<uint8_t> copy;  // where it may run again
+  };
+  // Something for a worker that had no room, or for none yet.
+  struct Item {
+    Entry entry;
+    std::vector<uint8_t> bytes;
+    uint32_t sent = 0;
+  };
+  struct Member {
+    Channel* channel = nullptr;
+    int bell = -1;
+    bool live = false;
+    bool retiring = false;
+    bool spent = false;  // one_shot: has had its request
+    bool stuck = false;  // its turn runs for long
+    uint32_t epoch = 0;
+    LaneProducer out;
+    LaneConsumer in;
+    uint32_t collected = 0;  // entries of `in` whose bytes the loop may still refer to
+    uint32_t in_flight = 0;
+    std::deque<Item> pending;
+    std::vector<Flight> flights;
+    std::vector<uint32_t> free_flights;
+  };
+  struct Home {
+    uint32_t generation = 0;
+    uint32_t member = kNobody;
+    uint32_t epoch = 0;
+  };
+
+  explicit Pool(const PoolOptions& options) : options_(options) {}
+
+  Member* home_of(ConnId id);
+  void settle(ConnId id, const Member& member);
+  Member* choose(ConnId id);
+  Member* least_loaded(bool even_full);
+  bool is_free(const Member& member) const;
+  static uint64_t load(const Member& member);
+  bool takes(const Record& record);
+  void look_at_clocks();
+
+  void request(Loop& loop, const Record& record, std::span<const uint8_t> bytes);
+  void assign(Loop& loop, Member& member, Entry entry, std::span<const uint8_t> bytes);
+  void tell(Loop& loop, Member& member, ConnId id);
+  void give(Member& member, Entry entry, std::span<const uint8_t> bytes);
+  uint32_t put(Member& member, const Entry& entry, std::span<const uint8_t> bytes, uint32_t from);
+  void push_pending(Member& member);
+  void publish(Member& member);
+  void pump(Loop& loop);
+
+  void collect_from(Loop& loop, Member& member, bool last);
+  uint32_t run_of_replies(const Member& member, uint32_t first, uint32_t available,
+                          std::span<const uint8_t>& bytes) const;
+  void obey(Loop& loop, Member& member, const Entry& entry, std::span<const uint8_t> bytes);
+  void acknowledge(Member& member, const Entry& entry, int64_t queued);
+  uint32_t take_off(Member& member, ConnId id, uint32_t sequence, std::span<const uint8_t> bytes);
+  void landed(Member& member, const Entry& entry);
+  void requeue_untaken(Member& member);
+  void lose(Loop& loop, Member& member);
+
+  PoolOptions options_;
+  PoolMemory memory_;
+  int bell_ = -1;
+  std::vector<Member> members_;
+  std::vector<Home> homes_;
+  std::deque<Item> queue_;  // for whoever is free first
+};
+
+}  // namespace gaidaros
