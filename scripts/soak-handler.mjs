@@ -1,4 +1,5 @@
-// What the soak test's server answers: echo, late answers, long answers, streams.
+// What the soak test's server answers: echo, late answers, long answers, streams. It runs with
+// --expose-gc: what is measured is what stays after a collection, not when V8 last found one worth while.
 import { setTimeout as delay } from 'node:timers/promises'
 
 async function* stream(pieces) {
@@ -10,6 +11,10 @@ async function* stream(pieces) {
 
 export function handleRequest(request) {
   const [verb, amount] = request.toString('latin1', 0, Math.min(request.length, 24)).split(' ')
+  if (verb === 'collect\n') {
+    globalThis.gc()
+    return request
+  }
   if (verb === 'later') return delay(Number(amount)).then(() => request)
   if (verb === 'long') return Buffer.alloc(Number(amount), 0x6c)
   if (verb === 'stream') return stream(Number(amount))

@@ -3,7 +3,7 @@
 //
 //   node scripts/soak.mjs [--minutes 30] [--clients 24] [--tolerance 5] [-T edge|level|completion]
 //
-// Compares the server's private memory in the minute that ends at a third of the time with that at the end
+// Compares the server's private memory, after a collection of garbage, in the minute that ends at a third of the time with that at the end
 // (shorter runs: correspondingly), and its descriptors before the load with those after it. Exit status 1 when
 // memory grew by more than the tolerance, a descriptor is left, or an answer was wrong.
 
@@ -169,6 +169,15 @@ function privateBytes(pid) {
   const sum = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB/gm)]
   return sum.reduce((bytes, [, kilobytes]) => bytes + Number(kilobytes) * 1024, 0)
 }
+/** What the server holds once its garbage is gone. */
+async function sample(port, pid) {
+  const client = open(port)
+  client.socket.write('collect\n')
+  await receive(client, 8)
+  samples.push(privateBytes(pid))
+  await leave(client)
+}
+
 const descriptors = (pid) => readdirSync(`/proc/${pid}/fd`).length
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
 const mebibytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
@@ -179,6 +188,7 @@ async function start() {
   const server = spawn(
     process.execPath,
     [
+      '--expose-gc',
       path('../bin/gaidaros.js'),
       '--no-config',
       '--allow-root',
@@ -211,7 +221,9 @@ const before = descriptors(server.pid)
 const began = performance.now()
 const end = began + DURATION_MS
 const samples = []
-const sampler = setInterval(() => samples.push(privateBytes(server.pid)), SAMPLE_MS)
+const sampler = setInterval(() => {
+  sample(port, server.pid).catch((error) => wrong.push(`sample: ${error.message}`))
+}, SAMPLE_MS)
 await Promise.all(Array.from({ length: CLIENTS }, () => work(port, end)))
 clearInterval(sampler)
 
@@ -236,6 +248,8 @@ console.log(`cases: ${names.map((name) => `${name} ${done[name]}`).join(', ')}`)
 console.log(
   `private memory: ${mebibytes(early)} at a third, ${mebibytes(late)} at the end (${((late / early - 1) * 100).toFixed(1)} %)`,
 )
+const minutes = samples.filter((_, index) => index % Math.ceil(samples.length / 10) === 0)
+console.log(`in the course: ${minutes.map(mebibytes).join(', ')}`)
 console.log(`descriptors: ${before} before, ${after} after`)
 for (const problem of wrong) console.log(`wrong: ${problem}`)
 const failed =

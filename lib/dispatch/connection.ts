@@ -31,6 +31,7 @@ export class ClientConnection implements Connection {
   data: unknown
   readonly #host: ConnectionHost
   #closed = false
+  #stopped = false
   #last: ConnectionInfo | undefined
   #abort: AbortController | undefined
   #above = false
@@ -73,6 +74,11 @@ export class ClientConnection implements Connection {
     return this.#closed
   }
 
+  /** No further request of it is handled: it was ended or closed here, or is gone. */
+  get isStopped(): boolean {
+    return this.#stopped || this.#closed
+  }
+
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController()
@@ -96,12 +102,14 @@ export class ClientConnection implements Connection {
   end(data?: Bytes | string): void {
     if (data !== undefined) this.write(data)
     if (this.#closed) return
+    this.#stopped = true
     this.#host.engine.end(this.slot, this.generation)
     this.#host.stop(this.slot, this.generation)
   }
 
   close(): void {
     if (this.#closed) return
+    this.#stopped = true
     this.#host.engine.close(this.slot, this.generation, 'closed')
     this.#host.stop(this.slot, this.generation)
   }

@@ -16,12 +16,19 @@ function limited(handle: HandleRequest, gate: Gate): HandleRequest {
     // Never within the turn: the loop goes on, and the request is handled behind it.
     await gate.enter()
     try {
-      return await handle(request, connection)
+      if ((connection as { isStopped?: boolean } | undefined)?.isStopped) return undefined
+      const returned = handle(request, connection)
+      return returned instanceof Uint8Array && returned !== request
+        ? kept(returned)
+        : await returned
     } finally {
       gate.leave()
     }
   }
 }
+
+/** Bytes as they are now: before the reply leaves, other tasks may use the handler's buffer again. */
+const kept = (bytes: Uint8Array): Uint8Array => Buffer.from(bytes)
 
 /** Lets `room` in at once, the others in their order. */
 class Gate {

@@ -1,28 +1,70 @@
 // A server under test with its clients and log lines, torn down with the case that made it.
 
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
+import { Gaidaros as Built } from '../../dist/index.js'
 import { Client, type ClientOptions } from './client.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 
 export type Options = Record<string, unknown>
 
+const FUNCTIONS = [
+  'handleRequest',
+  'handleBatch',
+  'endRequest',
+  'splitRequest',
+  'decodeRequest',
+  'encodeResponse',
+  'opened',
+  'closed',
+]
+
+/**
+ * Options of a server whose handler runs elsewhere: its functions become a module. They must not look at
+ * anything of their case; what several need stands in handlers.ts, whose exports they see.
+ */
+function sent(options: Options): Options {
+  const { sent: _, ...rest } = options
+  const given = FUNCTIONS.filter((name) => typeof rest[name] === 'function')
+  if (given.length === 0) return rest
+  const shared = new URL('../fixtures/conformance-handlers.mjs', import.meta.url).href
+  const lines = given.map((name) => {
+    const text = String(rest[name])
+    delete rest[name]
+    // A method stands for itself only within an object.
+    const isMethod = /^(async\s+)?\*?\s*(?!function\b|async\b)[\w$]+\s*\(/.test(text)
+    return isMethod
+      ? `export const { ${name} } = { ${text} }`
+      : `export const ${name} = ${text}`
+  })
+  const imports = `import * as shared from ${JSON.stringify(shared)}\nObject.assign(globalThis, shared)\n`
+  const path = join(mkdtempSync(join(tmpdir(), 'gaidaros-conformance-')), 'handler.mjs')
+  writeFileSync(path, `${imports}${lines.join('\n')}\n`)
+  return { ...rest, handlerModule: path }
+}
+
 export class Served {
-  readonly server: Gaidaros
+  readonly server: Pick<Gaidaros, 'serve' | 'close' | 'stats' | 'setLimits' | 'handle' | 'closed' | 'addresses' | 'engine'>
   /** Log lines so far, one string each. */
   readonly lines: string[] = []
   addresses: readonly Address[] = []
   private readonly clients: Client[] = []
 
   constructor(options: Options) {
-    this.server = new Gaidaros({
+    // Workers are started from what is built, without the flags that compile the tests.
+    if (options['sent'] === true) process.execArgv.length = 0
+    const Server = options['sent'] === true ? Built : Gaidaros
+    this.server = new Server({
       host: '127.0.0.1',
       port: 0,
       // Cases that leave a handler unanswered are torn down soon.
       shutdownGrace: '300ms',
       log: (line) => void this.lines.push(line),
-      ...options,
+      ...(options['sent'] === true ? sent(options) : options),
     } as ConstructorParameters<typeof Gaidaros>[0])
   }
 

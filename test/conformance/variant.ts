@@ -23,6 +23,24 @@ export const VARIANTS = {
     pollingType: 'edge',
     sendBatching: false,
   }),
+  threadpool: native('threadpool, epoll edge', {
+    pollingType: 'edge',
+    handlerType: 'threadpool',
+    handlerPoolSize: 2,
+    sent: true,
+  }),
+  procpool: native('procpool, io_uring', {
+    pollingType: 'completion',
+    handlerType: 'procpool',
+    handlerPoolSize: 2,
+    sent: true,
+  }),
+  gthread: native('gthread, epoll level', { pollingType: 'level', handlerType: 'gthread' }),
+  gthreadpool: native('gthreadpool, io_uring', {
+    pollingType: 'completion',
+    handlerType: 'gthreadpool',
+    handlerPoolSize: 4,
+  }),
   portable: { name: 'portable', engine: 'portable', options: { engine: 'portable' } },
 } satisfies Record<string, Variant>
 

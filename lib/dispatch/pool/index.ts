@@ -77,7 +77,6 @@ export function makeHandlerPool(
       base: process.cwd(),
       allowCode,
       dieOnError: settings.dieOnError,
-      logLevel: settings.verbose ? 'debug' : settings.logLevel,
       limits: { outputHighWater, maxFrameSize, maxPipelined },
     },
     log,

@@ -4,7 +4,7 @@
 import type { HandlerSettings } from '../../handler/resolve.js'
 import { misuse } from '../../errors.js'
 import type { WorkerSpec } from '../../native.js'
-import type { LogThreshold } from '../../server/logger.js'
+import type { LogLevel } from '../../server/logger.js'
 
 export interface WorkerJob {
   spec: WorkerSpec
@@ -13,7 +13,6 @@ export interface WorkerJob {
   base: string
   allowCode: boolean
   dieOnError: boolean
-  logLevel: LogThreshold
   limits: { outputHighWater: number; maxFrameSize: number; maxPipelined: number }
 }
 
@@ -24,6 +23,8 @@ export type WorkerNews =
   | { type: 'failed'; message: string }
   /** An error of the handler under die_on_error. */
   | { type: 'fatal'; message: string }
+  /** A line for the server's log. */
+  | { type: 'log'; level: LogLevel; message: string; fields: Record<string, string | number> }
 
 /** To a worker. */
 export type WorkerOrder = { type: 'job'; job: WorkerJob } | { type: 'stop' }

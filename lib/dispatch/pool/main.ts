@@ -7,7 +7,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { createWorkerEngine, type WorkerEngine } from '../../engine/worker.js'
 import { resolveHandler } from '../../handler/resolve.js'
 import { Log } from '../../server/log.js'
-import { stderrLogger } from '../../server/logger.js'
+import type { LogFields, Logger, LogLevel } from '../../server/logger.js'
 import { describeError } from '../failures.js'
 import { Dispatcher } from '../dispatcher.js'
 import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
@@ -21,12 +21,26 @@ function tell(news: WorkerNews, then: () => void = () => undefined): void {
   else then()
 }
 
+/** What is logged here stands in the server's log. */
+function serversLogger(): Logger {
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}): void => {
+      const plain = Object.entries(fields).map(([name, value]) => [
+        name,
+        typeof value === 'number' ? value : String(value),
+      ])
+      tell({ type: 'log', level, message, fields: Object.fromEntries(plain) })
+    }
+  return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') }
+}
+
 async function begin(job: WorkerJob): Promise<WorkerEngine> {
   const { spec, handler, base, allowCode, limits } = job
   const plan = await resolveHandler(handler, { base, allowCode })
   const dispatcher = new Dispatcher({
     plan,
-    log: new Log(stderrLogger(job.logLevel)),
+    log: new Log(serversLogger()),
     fatal: job.dieOnError
       ? (error) => tell({ type: 'fatal', message: describeError(error) })
       : undefined,

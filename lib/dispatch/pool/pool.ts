@@ -158,7 +158,7 @@ export class HandlerPool {
   }
 
   #news(place: Place, news: WorkerNews): void {
-    if (this.#closing) return
+    if (this.#closing && news.type !== 'log') return
     switch (news.type) {
       case 'ready':
         place.state = 'ready'
@@ -172,6 +172,12 @@ export class HandlerPool {
             why: news.message,
           })
         else this.#first.reject(new GaidarosError('ERR_GAIDAROS_HANDLER', news.message))
+        break
+      case 'log':
+        this.#options.log.logger[news.level](news.message, {
+          ...news.fields,
+          worker: place.worker?.id ?? '',
+        })
         break
       case 'fatal':
         this.#options.fatal(news.message)

@@ -29,7 +29,7 @@ const MAIN = new URL('./main.js', import.meta.url)
 
 /** Starts a thread. It sees the descriptors under the numbers that they have here. */
 export function startThread(job: WorkerJob, events: WorkerEvents): PoolWorker {
-  const thread = new Thread(MAIN, { workerData: job, stdin: false })
+  const thread = new Thread(MAIN, { workerData: job, execArgv: process.execArgv })
   let trouble = ''
   thread.on('message', (news: WorkerNews) => events.news(news))
   thread.on('error', (error) => {

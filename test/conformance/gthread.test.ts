@@ -1,0 +1,4 @@
+import { conformance } from './suite.js'
+import { VARIANTS } from './variant.js'
+
+await conformance(VARIANTS.gthread)
