@@ -6,6 +6,8 @@ import { type CloseReason, REASONS } from '../engine/reasons.js'
 export interface ServerStats extends EngineStats {
   /** Errors of the handler: throws, rejections, replies of a wrong type, requests never answered. */
   handler_errors: number
+  /** Lines of the logs that were dropped because their target took none. */
+  log_dropped: number
 }
 
 /** All zero: a server that never served. */

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { Log } from '../../lib/server/log.js'
-import { lineLogger, logLine, safeText } from '../../lib/server/logger.js'
+import { Log } from '../../lib/log/log.js'
+import { lineLogger, logLine, safeText } from '../../lib/log/logger.js'
 
 t.test('a line cannot be forged', (t) => {
   const evil = 'a\n2026 error b\r\u001b[2J\u202e\u0085'
