@@ -74,7 +74,6 @@ class Foreground implements SignalTargets {
       this.#note('info', 'serving', {
         addresses: addresses.map(endpoint).join(', '),
         engine: `${engine.name}, ${engine.description}`,
-        pid: process.pid,
       })
     }
     return true

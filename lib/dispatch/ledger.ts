@@ -32,6 +32,8 @@ interface Account {
   readonly since: number
   /** By request number; made when a request is answered later. */
   pending: Map<number, Pending> | undefined
+  /** The handler failed: the engine sends no reply any more, whatever it is given. */
+  isBroken: boolean
 }
 
 /** What engine.reply() was given within the turn that hands the request over. */
@@ -82,20 +84,18 @@ export class Ledger {
     const answer = index * REPLY_WORDS
     const pending = { bytesIn, bytesOut: 0, start }
     const account = this.#account(slot, generation)
-    switch ((replies[answer] as number) & 0xff) {
-      case ANSWER.later:
-        this.#later(account, slot, sequence, pending)
-        return
-      case ANSWER.failed:
-        this.#write(account, sequence, pending, 'failed')
-        return
-      case ANSWER.same:
-        pending.bytesOut = this.#wrapping.size(bytesIn)
-        break
-      case ANSWER.slab:
-      case ANSWER.out:
-        pending.bytesOut = replies[answer + REPLY.length] as number
+    const kind = (replies[answer] as number) & 0xff
+    if (kind === ANSWER.failed) {
+      account.isBroken = true
+      this.#write(account, sequence, pending, 'failed')
+      return
     }
+    if (kind === ANSWER.later || account.isBroken) {
+      this.#later(account, slot, sequence, pending)
+      return
+    }
+    if (kind === ANSWER.same) pending.bytesOut = this.#wrapping.size(bytesIn)
+    else if (kind !== ANSWER.none) pending.bytesOut = replies[answer + REPLY.length] as number
     this.#write(account, sequence, pending, 'ok')
   }
 
@@ -111,6 +111,7 @@ export class Ledger {
     const pending = account?.pending?.get(sequence)
     // Within a turn the record says it.
     if (account === undefined || pending === undefined) return
+    account.isBroken = true
     account.pending?.delete(sequence)
     this.#write(account, sequence, pending, 'failed')
   }
@@ -155,10 +156,11 @@ export class Ledger {
     const account = this.#find(slot, generation)
     const pending = account?.pending?.get(sequence)
     if (account === undefined || pending === undefined) {
-      if (this.#inTurn)
+      if (this.#inTurn && !account?.isBroken)
         this.#early.set(key(slot, generation, sequence), { bytesOut: bytes, isWhole })
       return
     }
+    if (account.isBroken) return
     pending.bytesOut += bytes
     if (!isWhole) return
     account.pending?.delete(sequence)
@@ -197,7 +199,7 @@ export class Ledger {
       peer: info === undefined ? '-' : endpoint(info.remote),
       local: info === undefined ? '-' : endpoint(info.local),
     })
-    const account: Account = { generation, head, since: now(), pending: undefined }
+    const account: Account = { generation, head, since: now(), pending: undefined, isBroken: false }
     this.#bySlot[slot] = account
     return account
   }

@@ -54,6 +54,17 @@ export class LineBuffer {
     if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafeSlow(4096)
   }
 
+  /** What waits behind the bytes that are lent. */
+  rest(): Buffer {
+    return this.#bytes.subarray(this.#start + this.#lent, this.#end)
+  }
+
+  /** So many bytes of the rest were written. */
+  restTaken(bytes: number): void {
+    this.#bytes.copyWithin(this.#start + this.#lent, this.#start + this.#lent + bytes, this.#end)
+    this.#end -= bytes
+  }
+
   /** Passes over what is being written already. */
   skipLent(): void {
     this.taken(this.#lent)

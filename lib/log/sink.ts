@@ -2,11 +2,12 @@
 //
 // A regular file is written by libuv's threads, one write at a time: write() on it never says EAGAIN, it waits, for a
 // slow disk, a full journal or a file server that is gone. The server must not. Lines that come meanwhile are
-// gathered and go with the next write. A pipe or a device is written here and now, on a descriptor that is
+// gathered and go with the next write (one case apart: see Target.write()). A pipe or a device is written here and now, on a descriptor that is
 // O_NONBLOCK: EAGAIN comes back at once; in a thread of libuv's a write that waits would hold that thread, and the
 // end of the process, for ever.
 
 import { close, write, writeSync } from 'node:fs'
+import { MOST_BYTES } from './buffer.js'
 import { isRegular, type Opened, openStandardAgain } from './place.js'
 
 /** What write() has to say: bytes taken, or why none were. */
@@ -22,10 +23,9 @@ export interface Sink {
 }
 
 const PIPE_BUF = 4096
-const FILE_BYTES = 256 * 1024
 
 class FileSink implements Sink {
-  readonly most = FILE_BYTES
+  readonly most = MOST_BYTES
   readonly #fd: number
   readonly #keep: boolean
 

@@ -2,7 +2,7 @@
 // target that takes nothing is tried again later, what does not fit into the buffer is dropped and counted,
 // and said once the target takes lines again.
 
-import { LineBuffer } from './buffer.js'
+import { LineBuffer, MOST_BYTES } from './buffer.js'
 import { openLogFile, type Place } from './place.js'
 import { type Sink, sinkOf, standardSink } from './sink.js'
 
@@ -11,6 +11,11 @@ const FIRST_PAUSE_MS = 5
 const LONGEST_PAUSE_MS = 500
 /** How long the last lines may take. */
 export const LAST_MS = 500
+/** With so much waiting a quick file is helped along. */
+const RELIEF_BYTES = MOST_BYTES / 2
+/** A write that takes longer says that its file is not quick, for so long. */
+const QUICK_MS = 200
+const SLOW_FOR_MS = 10_000
 /** Between two attempts at the end of the process, when nothing else runs any more. */
 const SPIN_MS = 2
 
@@ -39,6 +44,9 @@ export class Target {
   #next: Sink | undefined
   #writing = false
   #pumping = false
+  /** When the write under way began. */
+  #since = 0
+  #slowUntil = 0
   #pause = 0
   #timer: NodeJS.Timeout | undefined
   #failing = false
@@ -71,9 +79,15 @@ export class Target {
     return this.#dropped
   }
 
-  /** Takes whole lines, each with its end. */
+  /**
+   * Takes whole lines, each with its end. A file's write is done when the event loop comes around, and in one round a
+   * busy server may make more lines than the buffer holds. So that a healthy disk loses none, they are then written
+   * here and now, provided that the write under way is young and none was slow lately: then this one will not be
+   * either, and on a disk that hangs it is not even tried. Lines of the two writes may change places.
+   */
   write(lines: string): void {
     if (this.#closed) return
+    if (this.#writing && this.#buffer.length + lines.length > RELIEF_BYTES) this.#relieve()
     this.#drop(this.#buffer.add(lines))
     this.#pump()
   }
@@ -137,8 +151,10 @@ export class Target {
     this.#pumping = true
     while (!this.#writing && this.#timer === undefined && this.#buffer.length > 0) {
       this.#writing = true
+      this.#since = performance.now()
       this.#sink.write(this.#buffer.lend(this.#sink.most), (error, bytes) => {
         this.#writing = false
+        this.#judge(this.#since)
         this.#wrote(error, bytes)
       })
     }
@@ -170,6 +186,22 @@ export class Target {
       this.#timer = undefined
       this.#pump()
     }, this.#pause).unref()
+  }
+
+  #relieve(): void {
+    const now = performance.now()
+    if (now - this.#since > QUICK_MS || now < this.#slowUntil) return
+    try {
+      this.#buffer.restTaken(this.#sink.writeNow(this.#buffer.rest()))
+    } catch {
+      // What cannot be written stays; the write under way will say why.
+    }
+    this.#judge(now)
+  }
+
+  #judge(since: number): void {
+    const now = performance.now()
+    if (now - since > QUICK_MS) this.#slowUntil = now + SLOW_FOR_MS
   }
 
   #drop(lines: number): void {

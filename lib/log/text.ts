@@ -3,6 +3,8 @@
 
 /** Longest message or field, in characters; a stack trace gets through. */
 const LONGEST = 2000
+/** Of these, what says how long it was. */
+const NOTE = 40
 
 /** Everything that could end a line, move the cursor, or reorder text on a terminal. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
@@ -19,12 +21,14 @@ function escapeCharacter(character: string): string {
 }
 
 /**
- * Text of at most 2000 characters and a word about the rest.
+ * Text of at most 2000 characters, which is said when there were more.
  * @example
  * capText('short') // 'short'
  */
 export function capText(text: string): string {
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…(${text.length} characters)` : text
+  return text.length > LONGEST
+    ? `${text.slice(0, LONGEST - NOTE)}…(${text.length} characters)`
+    : text
 }
 
 /**
