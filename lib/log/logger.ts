@@ -15,8 +15,6 @@ export type LogFormat = 'text' | 'json'
 
 export type LogFields = Readonly<Record<string, unknown>>
 
-type LogCall = (message: string, fields?: LogFields) => void
-
 /**
  * Where log events go; give your own as `logger`, for example pino's child with its arguments swapped.
  * Without `fatal` and `trace` these events go to `error` and `debug`.
@@ -24,12 +22,17 @@ type LogCall = (message: string, fields?: LogFields) => void
  * const logger: Logger = { error: console.error, warn: console.warn, info() {}, debug() {} }
  */
 export interface Logger {
-  fatal?: LogCall
-  error: LogCall
-  warn: LogCall
-  info: LogCall
-  debug: LogCall
-  trace?: LogCall
+  fatal?(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  debug(message: string, fields?: LogFields): void
+  trace?(message: string, fields?: LogFields): void
+}
+
+/** The server's own. */
+export interface LineLogger extends Required<Logger> {
+  setLevel(level: LogThreshold): void
 }
 
 export interface LoggerOptions {
@@ -59,7 +62,7 @@ export function logLine(time: Date, level: LogLevel, message: string, fields: Lo
 export function lineLogger(
   { level, format, worker }: LoggerOptions,
   write: (line: string) => void,
-): Required<Logger> {
+): LineLogger {
   const form = format === 'json' ? jsonForm : textForm
   const instance = pino(
     {
@@ -71,11 +74,15 @@ export function lineLogger(
     { write: (json: string) => write(form(json)) },
   )
   const at =
-    (each: LogLevel): LogCall =>
+    (each: LogLevel): Logger['error'] =>
     (message, fields = {}) => {
       if (instance.isLevelEnabled(each)) instance[each](capped(fields), capText(message))
     }
-  return Object.fromEntries(LEVELS.map((each) => [each, at(each)])) as unknown as Required<Logger>
+  const calls = Object.fromEntries(LEVELS.map((each) => [each, at(each)]))
+  const setLevel = (to: LogThreshold): void => {
+    instance.level = to
+  }
+  return { ...(calls as Record<LogLevel, Logger['error']>), setLevel }
 }
 
 /** Numbers and booleans stay what they are; everything else is text of bounded length. */

@@ -6,6 +6,7 @@ import type { Settings } from '../options/settings.js'
 import { AccessLog } from './access.js'
 import { Log } from './log.js'
 import {
+  type LineLogger,
   type LogFormat,
   type Logger,
   type LoggerOptions,
@@ -61,6 +62,8 @@ export class Logs {
   readonly log: Log
   /** undefined: no access log is wanted, and nothing must be spent on one. */
   readonly access: AccessLog | undefined
+  /** The error log's own logger, unless somebody gave his. */
+  readonly #lines: LineLogger | undefined
   readonly #targets: Target[] = []
   /** Paths that could not be opened anew, which was said. */
   readonly #complained = new Set<string>()
@@ -71,7 +74,8 @@ export class Logs {
     this.#format = settings.logFormat as LogFormat
     this.#worker = worker
     try {
-      this.log = new Log(logger ?? this.#lineLogger(settings, log))
+      this.#lines = logger === undefined ? this.#lineLogger(settings, log) : undefined
+      this.log = new Log(logger ?? (this.#lines as LineLogger))
       this.access = settings.accessLog === '' ? undefined : this.#openAccess(settings.accessLog)
     } catch (error) {
       for (const target of this.#targets) void target.close()
@@ -92,6 +96,11 @@ export class Logs {
     return result
   }
 
+  /** Takes over a changed log_level, or verbose, while running. A logger that was given decides itself. */
+  setLevel(settings: Pick<LogSettings, 'verbose' | 'logLevel'>): void {
+    this.#lines?.setLevel(levelOf(settings))
+  }
+
   /** Lines that were dropped because a target took none and the buffer was full. */
   dropped(): number {
     return this.#targets.reduce((sum, target) => sum + target.dropped, 0)
@@ -104,14 +113,14 @@ export class Logs {
     await Promise.all(this.#targets.map((target) => target.close()))
   }
 
-  #lineLogger(settings: LogSettings, write: ((line: string) => void) | undefined): Logger {
-    const level = (settings.verbose ? moreOf(settings.logLevel) : settings.logLevel) as LogThreshold
-    const options = { level, format: this.#format, worker: this.#worker }
+  #lineLogger(settings: LogSettings, write: ((line: string) => void) | undefined): LineLogger {
+    const options = { level: levelOf(settings), format: this.#format, worker: this.#worker }
     if (write !== undefined) return lineLogger(options, write)
     const target = new Target({
       place: settings.logFile === '' ? { standard: 2 } : placeOf(settings.logFile),
       option: 'log_file',
       droppedLine: (dropped) => droppedLine('log lines dropped', dropped, options),
+      last: () => this.log.flush(),
     })
     this.#targets.push(target)
     return lineLogger(options, (made) => target.write(`${made}\n`))
@@ -124,6 +133,7 @@ export class Logs {
       place: placeOf(text),
       option: 'access_log',
       droppedLine: (dropped) => droppedLine('access log lines dropped', dropped, form),
+      last: () => this.access?.flush(),
       failing: (code) =>
         this.log.limited('access_log', 'error', 'the access log takes no lines', {
           file: target.name,
@@ -164,4 +174,5 @@ function droppedLine(
 }
 
 /** -v asks for debug lines; trace stays trace. */
-const moreOf = (level: string): string => (level === 'trace' ? 'trace' : 'debug')
+const levelOf = ({ verbose, logLevel }: Pick<LogSettings, 'verbose' | 'logLevel'>): LogThreshold =>
+  verbose && logLevel !== 'trace' ? 'debug' : (logLevel as LogThreshold)

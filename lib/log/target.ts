@@ -25,6 +25,8 @@ export interface TargetOptions {
   option: string
   /** The line that says how many were dropped, with its end. */
   droppedLine(count: number): string
+  /** Called at the end of the process: write() what was not written yet. */
+  last?(): void
   /** Called once each time the target begins to fail, other than by being full for a moment. */
   failing?(code: string): void
 }
@@ -119,6 +121,8 @@ export class Target {
 
   /** At the end of the process: writes what waits, trying until `deadline`. What a thread is writing it will write. */
   flushNow(deadline: number): void {
+    this.#pumping = true
+    this.#options.last?.()
     if (this.#writing) this.#buffer.skipLent()
     while (this.#buffer.length > 0 && this.#writeNow()) if (performance.now() > deadline) return
     while (this.#buffer.length > 0 && performance.now() < deadline) {

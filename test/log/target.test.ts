@@ -291,6 +291,40 @@ t.test('the last lines before process.exit() and after an exception are written'
   }
 })
 
+t.test('so are lines of the access log that were gathered, and what was withheld', async (t) => {
+  const folder = temporary(t)
+  const options = `{ logFile: '${folder}/error.log', accessLog: '${folder}/access.log' }`
+  const { status } = await program(
+    t,
+    2,
+    `${OPEN.replace('options: {}', `options: ${options}`)}
+    const head = logs.access.head({ id: '1.0', peer: 'p', local: 'l' })
+    const entry = { bytesIn: 1, bytesOut: 1, us: 1, status: 'ok' }
+    for (let request = 0; request < 12; request++) {
+      logs.access.request(head, { ...entry, request })
+      logs.log.limited('kind', 'error', 'an event', {})
+    }
+    process.exit(5)`,
+  )
+  t.equal(status, 5)
+  t.match(linesOf(join(folder, 'access.log')).at(-1), / request=11 /)
+  t.equal(linesOf(join(folder, 'access.log')).length, 12)
+  t.match(linesOf(join(folder, 'error.log')).at(-1), /an event kind=kind withheld=2$/)
+})
+
+t.test('the level may change while it is open', (t) => {
+  const lines: string[] = []
+  const logs = open(t, { logLevel: 'error' }, { log: (line) => lines.push(line) })
+  logs.log.at('info', 'one')
+  logs.setLevel({ logLevel: 'info', verbose: false })
+  logs.log.at('info', 'two')
+  logs.setLevel({ logLevel: 'silent', verbose: true })
+  logs.log.at('debug', 'three')
+  t.match(lines, [/two$/, /three$/])
+  t.equal(lines.length, 2)
+  t.end()
+})
+
 t.test('/dev/stderr and links to it mean the descriptor', async (t) => {
   const folder = temporary(t)
   const link = join(folder, 'error.log')
