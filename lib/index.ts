@@ -21,7 +21,8 @@ export type {
   ReplyValue,
   SplitRequest,
 } from './handler/contract.js'
+export type { LogFields, Logger, LogLevel } from './log/logger.js'
+export type { LogOptions, Reopened } from './log/logs.js'
 export type { HandlerClass, Settings } from './options/index.js'
-export { Gaidaros, type GaidarosOptions, type LogOptions } from './server/gaidaros.js'
-export type { LogFields, Logger, LogLevel } from './server/logger.js'
+export { Gaidaros, type GaidarosOptions } from './server/gaidaros.js'
 export type { ServerStats } from './server/stats.js'

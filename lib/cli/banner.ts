@@ -1,12 +1,8 @@
 // What the foreground server prints when it is ready: who serves, where, and a line to try it with.
 
+import { endpoint } from '../engine/endpoint.js'
 import type { Address } from '../engine/engine.js'
 import { version } from './version.js'
-
-/** Address and port as in a URL. @example endpoint({ address: '::1', family: 'IPv6', port: 80 }) // '[::1]:80' */
-export function endpoint({ address, family, port }: Address): string {
-  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
-}
 
 const ANY = new Map([
   ['0.0.0.0', '127.0.0.1'],

@@ -3,17 +3,19 @@
 
 import { isIP } from 'node:net'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
+import { checkLogs } from '../log/logs.js'
 import type { Resolved } from '../options/index.js'
 import { resolveTargets } from '../server/binding.js'
 
 /**
  * Checks what the options name.
  * @returns lines that say what was found
- * @throws what serving would throw: TypeError ERR_GAIDAROS_HANDLER, GaidarosError ERR_GAIDAROS_LISTEN
+ * @throws what serving would throw: TypeError ERR_GAIDAROS_HANDLER, GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_LOG
  */
 export async function checkConfig({ settings, files, notes }: Resolved): Promise<string[]> {
   const allowCode = settings.allowCode || process.geteuid?.() !== 0
   await resolveHandler(settings as HandlerSettings, { allowCode })
+  checkLogs(settings)
   const targets = await resolveTargets(settings)
   const places = targets.map(({ address }) =>
     isIP(address) === 6 ? `[${address}]:${settings.port}` : `${address}:${settings.port}`,

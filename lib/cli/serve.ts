@@ -1,6 +1,9 @@
 // The foreground server: one process, from its first line to its exit status. It ends on TERM or INT,
 // on an error of the handler under die_on_error, or on one that nothing caught.
 
+import { endpoint } from '../engine/endpoint.js'
+import type { LogFields, LogLevel } from '../log/logger.js'
+import { type Logs, openLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
 import { Gaidaros } from '../server/gaidaros.js'
 import { banner } from './banner.js'
@@ -16,7 +19,7 @@ const LEAVE_MS = 1000
 /**
  * Serves until told to stop.
  * @returns the exit status
- * @throws what Gaidaros.serve() throws when it cannot start
+ * @throws what Gaidaros.serve() and openLogs() throw when it cannot start
  */
 export async function serve({ settings, notes }: Resolved): Promise<number> {
   if (settings.verbose) complain(...notes.map((note) => `gaidaros: ${note}`))
@@ -33,6 +36,7 @@ function warnAboutRoot({ user, allowRoot }: Settings): void {
 
 class Foreground implements SignalTargets {
   readonly #settings: Settings
+  readonly #logs: Logs
   readonly #server: Gaidaros
   #status: number = EXIT.ok
   #stopping = false
@@ -40,7 +44,8 @@ class Foreground implements SignalTargets {
 
   constructor(settings: Settings) {
     this.#settings = settings
-    this.#server = Gaidaros.fromSettings(settings)
+    this.#logs = openLogs(settings)
+    this.#server = Gaidaros.fromSettings(settings, this.#logs)
   }
 
   async run(): Promise<number> {
@@ -49,6 +54,7 @@ class Foreground implements SignalTargets {
       if (await this.#start()) await this.#untilClosed()
     } finally {
       for (const each of release) each()
+      await this.#logs.close()
     }
     return this.#status
   }
@@ -63,7 +69,13 @@ class Foreground implements SignalTargets {
     }
     this.#readyAt = performance.now()
     const { engine, addresses } = this.#server
-    if (engine) say(...banner({ engine, addresses, takesLines: takesLines(this.#settings) }))
+    if (engine) {
+      say(...banner({ engine, addresses, takesLines: takesLines(this.#settings) }))
+      this.#note('info', 'serving', {
+        addresses: addresses.map(endpoint).join(', '),
+        engine: `${engine.name}, ${engine.description}`,
+      })
+    }
     return true
   }
 
@@ -78,6 +90,13 @@ class Foreground implements SignalTargets {
     }
     quiet()
     this.#sumUp()
+    const { accepted, requests, handler_errors, log_dropped } = this.#server.stats()
+    this.#note('info', 'stopped', { accepted, requests, handler_errors, log_dropped })
+  }
+
+  /** What stands on the terminal anyway is logged where the log is somewhere else. */
+  #note(level: LogLevel, message: string, fields: LogFields): void {
+    if (this.#settings.logFile !== '') this.#logs.log.at(level, message, fields)
   }
 
   #sumUp(): void {
@@ -94,13 +113,24 @@ class Foreground implements SignalTargets {
     const { active } = this.#server.stats()
     const grace = duration(this.#settings.shutdownGrace / 1000)
     say(`${signal}: stopping; ${active} open, at most ${grace} for what is in flight`)
+    this.#note('info', 'stopping', { signal, open: active })
     this.#close()
   }
 
   stopAtOnce(signal: NodeJS.Signals): void {
     say(`${signal} again: stopped at once`)
+    this.#note('warn', 'stopped at once', { signal })
     this.#sumUp()
     process.exit(this.#status)
+  }
+
+  reopenLogs(signal: NodeJS.Signals): void {
+    const { reopened, kept } = this.#logs.reopen()
+    if (reopened.length > 0) say(`${signal}: reopened ${reopened.join(', ')}`)
+    else if (kept.length === 0) say(`${signal}: no log to reopen; none of them is a file`)
+    complain(
+      ...kept.map(({ path, reason }) => `gaidaros: ${signal}: ${path} stays open: ${reason}`),
+    )
   }
 
   ignored(signal: NodeJS.Signals): void {
@@ -111,6 +141,7 @@ class Foreground implements SignalTargets {
   #listenToErrors(): () => void {
     const fail = (error: unknown, kind: string): void => {
       complain(`gaidaros: ${kind}, the server stops: ${traceOf(error)}`)
+      this.#note('fatal', `${kind}, the server stops`, { error: traceOf(error) })
       if (this.#status === EXIT.failed) process.exit(this.#status)
       this.#status = EXIT.failed
       this.#close()

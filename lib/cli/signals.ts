@@ -7,18 +7,21 @@ export interface SignalTargets {
   stop(signal: NodeJS.Signals): void
   /** Any further one. */
   stopAtOnce(signal: NodeJS.Signals): void
+  /** USR1. */
+  reopenLogs(signal: NodeJS.Signals): void
   /** A signal whose meaning this version does not have. */
   ignored(signal: NodeJS.Signals): void
 }
 
-/** Reload, reopen logs, upgrade: they must not end the process, which is what they do unheard. */
-const UNSUPPORTED: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2']
+/** Reload, upgrade: they must not end the process, which is what they do unheard. */
+const UNSUPPORTED: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR2']
+const REOPENING: readonly NodeJS.Signals[] = ['SIGUSR1']
 const STOPPING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT']
 
 /**
  * Listens to the signals until the returned function is called.
  * @example
- * const release = listenToSignals({ stop: () => server.close(), stopAtOnce: () => process.exit(0), ignored() {} })
+ * const release = listenToSignals({ stop: () => server.close(), stopAtOnce: () => process.exit(0), reopenLogs: () => server.reopenLogs(), ignored() {} })
  */
 export function listenToSignals(targets: SignalTargets): () => void {
   let stopping = false
@@ -28,10 +31,14 @@ export function listenToSignals(targets: SignalTargets): () => void {
     stopping = true
   }
   const ignore = (signal: NodeJS.Signals): void => targets.ignored(signal)
-  for (const signal of STOPPING) process.on(signal, stop)
-  for (const signal of UNSUPPORTED) process.on(signal, ignore)
+  const reopen = (signal: NodeJS.Signals): void => targets.reopenLogs(signal)
+  const listeners = [
+    ...STOPPING.map((signal) => [signal, stop] as const),
+    ...REOPENING.map((signal) => [signal, reopen] as const),
+    ...UNSUPPORTED.map((signal) => [signal, ignore] as const),
+  ]
+  for (const [signal, listener] of listeners) process.on(signal, listener)
   return () => {
-    for (const signal of STOPPING) process.off(signal, stop)
-    for (const signal of UNSUPPORTED) process.off(signal, ignore)
+    for (const [signal, listener] of listeners) process.off(signal, listener)
   }
 }

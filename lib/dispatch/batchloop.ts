@@ -106,6 +106,7 @@ function settle(batch: RequestBatch, thrown?: { error: unknown }): void {
     // One error of the function is logged and counted once, however many requests it left.
     const error = thrown ? thrown.error : neverAnswered()
     if (!thrown || nth === 0) replies.failures.report(error, WHERE, slot, generation, sequence)
+    else replies.failures.onFailed?.(slot, generation, sequence)
     if (batch.detached) replies.engine.close(slot, generation, 'handler_error')
     replies.connections.stop(slot, generation)
     replies.onAnswering?.(slot, generation)

@@ -1,15 +1,25 @@
 // Takes the records of each turn from the engine, calls the handler, gives the answers back: the
 // EngineHost of a server whose handler runs in the loop itself (handler_type "").
 
+import { endpoint } from '../engine/endpoint.js'
 import type { Engine, EngineHost } from '../engine/engine.js'
 import { ANSWER, KIND, RECORD, RECORD_BIG, RECORD_WORDS, REPLY_WORDS } from '../engine/layout.js'
 import { ABNORMAL, type CloseReason, REASONS } from '../engine/reasons.js'
-import type { Log } from '../server/log.js'
-import { batchLoop } from './batchloop.js'
-import { readView, requestReader, responseEncoder, textEncoding } from './codec.js'
+import type { AccessLog } from '../log/access.js'
+import type { Log } from '../log/log.js'
+import { type BatchParts, batchLoop } from './batchloop.js'
+import {
+  type ReadRequest,
+  readView,
+  requestReader,
+  responseEncoder,
+  textEncoding,
+} from './codec.js'
 import { Connections } from './connections.js'
 import { Failures } from './failures.js'
 import { Framing } from './framing.js'
+import { Ledger } from './ledger.js'
+import { loggedBatchLoop, loggedLoop } from './loggedloops.js'
 import { bytesLoop, decodedLoop, type Loop, type LoopParts } from './loops.js'
 import type { HandlerPlan } from './plan.js'
 import { Replies } from './replies.js'
@@ -19,6 +29,8 @@ import { Wrapping } from './wrapping.js'
 export interface DispatcherOptions {
   plan: HandlerPlan
   log: Log
+  /** Where each request and each connection is written down, if that is wanted. */
+  access?: AccessLog | undefined
   /** Called with each error of the handler when die_on_error is set. */
   fatal?: ((error: unknown) => void) | undefined
   /** Told how many errors the handler has had, after each. */
@@ -35,22 +47,27 @@ export class Dispatcher implements EngineHost {
   readonly failures: Failures
   readonly #options: DispatcherOptions
   readonly #plan: HandlerPlan
+  readonly #read: ReadRequest
   #engine: Engine | undefined
   #connections: Connections | undefined
   #replies: Replies | undefined
   #framing: Framing | undefined
+  #ledger: Ledger | undefined
   #loop: Loop = () => undefined
 
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#plan = options.plan
+    this.#read = requestReader(options.plan.decodeRequest) ?? readView
     this.failures = new Failures(options.log, options.fatal, options.onFailure)
   }
 
   /** Gives the engine that was made with this host. Call it once, before the engine starts. */
   attach(engine: Engine): void {
     const plan = this.#plan
+    const wrapping = wrappingOf(plan)
     this.#engine = engine
+    this.#ledger = this.#makeLedger(engine, wrapping)
     this.#connections = new Connections(engine, this.#options.outputHighWater)
     this.#replies = new Replies({
       engine,
@@ -58,7 +75,7 @@ export class Dispatcher implements EngineHost {
       failures: this.failures,
       encode: responseEncoder(plan.encodeResponse),
       encoding: textEncoding(plan.decodeRequest, plan.encodeResponse),
-      wrapping: wrappingOf(plan),
+      wrapping,
       keepalive: plan.keepalive,
     })
     this.#loop = this.#chooseLoop(this.#connections, this.#replies)
@@ -90,15 +107,28 @@ export class Dispatcher implements EngineHost {
     const { handleRequest, handleBatch, framing, seesConnection } = this.#plan
     const other = (index: number) => this.#other(index)
     if (framing !== undefined) this.#framing = this.#makeFraming(connections, replies)
-    if (handleBatch !== undefined) return batchLoop({ replies, connections, handleBatch, other })
+    const ledger = this.#ledger
+    if (handleBatch !== undefined) {
+      const parts: BatchParts = { replies, connections, handleBatch, other }
+      return ledger === undefined ? batchLoop(parts) : loggedBatchLoop(parts, ledger)
+    }
     if (handleRequest === undefined) throw new TypeError('plan without a handler')
+    if (ledger !== undefined) return loggedLoop({ ledger, connections, other })
     const parts: LoopParts = { replies, connections, handle: handleRequest, seesConnection, other }
     const read = requestReader(this.#plan.decodeRequest)
     return read === undefined ? bytesLoop(parts) : decodedLoop(parts, read)
   }
 
+  #makeLedger(engine: Engine, wrapping: Wrapping): Ledger | undefined {
+    const { access } = this.#options
+    if (access === undefined) return undefined
+    const ledger = new Ledger(access, engine, wrapping)
+    this.failures.onFailed = (...request) => ledger.failed(...request)
+    return ledger
+  }
+
   #makeFraming(connections: Connections, replies: Replies): Framing {
-    const { framing, handleRequest, handleBatch, decodeRequest } = this.#plan
+    const { framing, handleRequest, handleBatch } = this.#plan
     if (framing === undefined) throw new TypeError('plan without framing')
     return new Framing({
       framing,
@@ -106,7 +136,8 @@ export class Dispatcher implements EngineHost {
       replies,
       handleRequest,
       handleBatch,
-      read: requestReader(decodeRequest) ?? readView,
+      ledger: this.#ledger,
+      read: this.#read,
       ...this.#options,
     })
   }
@@ -146,10 +177,10 @@ export class Dispatcher implements EngineHost {
 
   #request(index: number, at: number, slot: number, generation: number): void {
     const replies = this.#replies as Replies
-    const { handleRequest, decodeRequest, seesConnection } = this.#plan
+    const { handleRequest, seesConnection } = this.#plan
     if (handleRequest === undefined) return
     try {
-      const request = (requestReader(decodeRequest) ?? readView)(...this.#bytesOf(at))
+      const request = this.#read(...this.#bytesOf(at))
       const connection = seesConnection ? this.#connections?.get(slot, generation) : undefined
       // A handler that never looks at its connection is called without one.
       replies.answer(index, handleRequest(request, connection as never))
@@ -169,6 +200,7 @@ export class Dispatcher implements EngineHost {
   }
 
   #opened(slot: number, generation: number): void {
+    this.#ledger?.opened(slot, generation)
     if (this.#plan.opened === undefined) return
     const connection = (this.#connections as Connections).get(slot, generation)
     this.#hook('opened', slot, generation, () => this.#plan.opened?.(connection))
@@ -182,6 +214,7 @@ export class Dispatcher implements EngineHost {
     this.#framing?.closed(slot, generation)
     connection?.noteClosed()
     if (hook && connection) this.#hook('closed', slot, generation, () => hook(connection, reason))
+    this.#ledger?.closed(slot, generation, reason)
     connections.drop(slot, generation)
   }
 
@@ -191,7 +224,7 @@ export class Dispatcher implements EngineHost {
       reason,
       connection: `${slot}.${generation}`,
       ...(info && {
-        remote: `${info.remote.address}:${info.remote.port}`,
+        remote: endpoint(info.remote),
         requests: info.requests,
       }),
     })

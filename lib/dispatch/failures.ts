@@ -1,11 +1,13 @@
 // The one place that decides what an error of the user's handler does: it is logged with connection
 // and request number, counted, and with die_on_error it stops the server. Closing is the caller's.
 
-import type { Log } from '../server/log.js'
+import type { Log } from '../log/log.js'
 
 export class Failures {
   /** Errors of the handler since the start. */
   count = 0
+  /** Told of each request that gets no answer because of an error. */
+  onFailed: ((slot: number, generation: number, request: number) => void) | undefined
   readonly #log: Log
   readonly #fatal: ((error: unknown) => void) | undefined
   readonly #onFailure: ((count: number) => void) | undefined
@@ -32,6 +34,7 @@ export class Failures {
       in: where,
       error: describeError(error),
     })
+    if (request !== undefined) this.onFailed?.(slot, generation, request)
     this.#fatal?.(error)
   }
 }

@@ -9,6 +9,7 @@ import type { ReadRequest } from './codec.js'
 import { HOLD } from './connection.js'
 import type { Connections } from './connections.js'
 import { type Cutting, makeCutting } from './cutting.js'
+import type { Ledger } from './ledger.js'
 import type { JsFraming } from './plan.js'
 import type { Replies } from './replies.js'
 import type { RawBuffer } from './view.js'
@@ -19,6 +20,8 @@ export interface FramingOptions {
   replies: Replies
   handleRequest: HandleRequest | undefined
   handleBatch: HandleBatch | undefined
+  /** There is one where the access log is on. */
+  ledger: Ledger | undefined
   /** decode_request. */
   read: ReadRequest
   maxFrameSize: number
@@ -171,14 +174,17 @@ export class Framing {
   }
 
   #handOver(input: Input, first: number, requests: Buffer[]): void {
-    const { handleBatch, replies } = this.#options
+    const { handleBatch, replies, ledger } = this.#options
     const { slot, generation } = input
     if (handleBatch !== undefined) {
+      for (const [nth, { length }] of requests.entries())
+        ledger?.handedOver(slot, generation, (first + nth) >>> 0, length)
       new BatchOfBuffers(replies, slot, generation, first, requests).call(handleBatch)
       return
     }
     for (const [nth, request] of requests.entries()) {
       if (this.#options.connections.isStopped(slot, generation)) return
+      ledger?.handedOver(slot, generation, (first + nth) >>> 0, request.length)
       this.#handle(slot, generation, (first + nth) >>> 0, request as RawBuffer)
     }
   }

@@ -16,6 +16,7 @@ export class Wrapping {
   readonly flag: number
   readonly #framer: JsFramer | undefined
   readonly #inEngine: boolean
+  readonly #spec: DeclaredFramer | undefined
 
   /** @param spec the framer that strips, if one does; @param inEngine whether the engine cuts with it */
   constructor(spec: DeclaredFramer | undefined, inEngine: boolean) {
@@ -23,6 +24,7 @@ export class Wrapping {
     this.strips = framer?.strips ?? false
     this.#framer = this.strips ? framer : undefined
     this.#inEngine = inEngine
+    this.#spec = this.strips ? spec : undefined
     this.suffixOnly = !this.strips || spec?.kind === 'delimiter'
     this.suffix = this.suffixOnly && this.#framer ? this.#framer.wrap(NOTHING) : NOTHING
     this.flag = this.strips && inEngine ? REPLY_FLAG.frame : 0
@@ -33,10 +35,31 @@ export class Wrapping {
     return this.#framer === undefined ? bytes : this.#framer.wrap(asBuffer(bytes))
   }
 
+  /** Bytes of a reply of `length` bytes with prefix and suffix. */
+  size(length: number): number {
+    switch (this.#spec?.kind) {
+      case undefined:
+        return length
+      case 'length':
+        return length + this.#spec.offset + Number(this.#spec.type.replace(/\D/g, '')) / 8
+      case 'varint':
+        return length + varintSize(length)
+      default:
+        return length + this.suffix.length
+    }
+  }
+
   /** A reply as engine.reply() takes it: wrapped here unless the engine will do it. */
   outside(bytes: Uint8Array): Uint8Array {
     return this.#inEngine ? bytes : this.wrap(bytes)
   }
+}
+
+/** Bytes of an unsigned LEB128 number. */
+function varintSize(value: number): number {
+  let bytes = 1
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes++
+  return bytes
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -4,8 +4,12 @@ import type { HandlerPlan } from '../dispatch/plan.js'
 import type { EngineOptions, Limits } from '../engine/engine.js'
 import type { Settings } from '../options/settings.js'
 
-/** Options for createEngine(). */
-export function engineOptions(settings: Settings, plan: HandlerPlan): EngineOptions {
+/** Options for createEngine(). @param wantConnections to hear of each connection's beginning and end */
+export function engineOptions(
+  settings: Settings,
+  plan: HandlerPlan,
+  wantConnections: boolean,
+): EngineOptions {
   const { pollingType, sendBatching, tcpCork, tcpNodelay, disableNagle } = settings
   const { recvSize, pollTimeout, busyPoll } = settings
   return {
@@ -19,8 +23,8 @@ export function engineOptions(settings: Settings, plan: HandlerPlan): EngineOpti
     busyPoll,
     limits: engineLimits(settings),
     framer: plan.framer,
-    wantOpened: plan.opened !== undefined,
-    wantClosed: plan.closed !== undefined,
+    wantOpened: wantConnections || plan.opened !== undefined,
+    wantClosed: wantConnections || plan.closed !== undefined,
   }
 }
 

@@ -8,21 +8,14 @@ import type { Address, Engine, EngineStats, Limits } from '../engine/engine.js'
 import { createEngine } from '../engine/index.js'
 import { misuse } from '../errors.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
+import { type LogOptions, type Logs, openLogs, type Reopened } from '../log/logs.js'
 import { resolve } from '../options/index.js'
 import type { GaidarosOptions as Options, Settings } from '../options/settings.js'
 import { bind } from './binding.js'
 import { engineLimits, engineOptions } from './engineoptions.js'
-import { Log } from './log.js'
-import { type Logger, lineLogger, stderrLogger } from './logger.js'
+import { handlerName } from './handlername.js'
 import { onceOnly } from './oneshot.js'
 import { emptyStats, type ServerStats } from './stats.js'
-
-/** Where log events go; by default lines on stderr. */
-export interface LogOptions {
-  logger?: Logger | undefined
-  /** Takes finished lines instead. */
-  log?: ((line: string) => void) | undefined
-}
 
 /** Every option in camelCase, handler functions as functions, and where the log goes. */
 export type GaidarosOptions = Options & LogOptions
@@ -42,7 +35,10 @@ export class Gaidaros implements AsyncDisposable {
   /** Settles when the server is closed; rejects with the handler's error under die_on_error. */
   readonly closed: Promise<void>
   readonly #settings: Settings
-  readonly #log: Log
+  readonly #logOptions: LogOptions
+  /** Logs that somebody else opened, and closes. */
+  readonly #givenLogs: Logs | undefined
+  #logs: Logs | undefined
   #state: State = 'new'
   #starting: Promise<readonly Address[]> | undefined
   #closing: Promise<void> | undefined
@@ -59,16 +55,21 @@ export class Gaidaros implements AsyncDisposable {
     const { logger, log, ...given } = options
     this.#settings = isResolved(given) ? given.settings : resolve({ options: given }).settings
     this.#limits = engineLimits(this.#settings)
-    this.#log = new Log(logger ?? defaultLogger(this.#settings, log))
+    this.#logOptions = { logger, log }
+    this.#givenLogs = isResolved(given) ? given.logs : undefined
+    this.#logs = this.#givenLogs
     this.closed = this.#end.promise
     // Whoever never looks at `closed` has the error in the log; it must not end the process.
     this.closed.catch(() => undefined)
   }
 
-  /** A server of settings that were resolved already, as the command does from all its sources. */
-  static fromSettings(settings: Settings, log: LogOptions = {}): Gaidaros {
-    const resolved: Resolved = { [RESOLVED]: true, settings }
-    return new Gaidaros({ ...resolved, ...log } as GaidarosOptions)
+  /**
+   * A server of settings that were resolved already, as the command does from all its sources. Logs that are given
+   * are used in place of its own, and left open when it closes.
+   */
+  static fromSettings(settings: Settings, logs?: Logs): Gaidaros {
+    const resolved: Resolved = { [RESOLVED]: true, settings, logs }
+    return new Gaidaros(resolved as GaidarosOptions)
   }
 
   /** Where it listens; empty before serve() has resolved. */
@@ -115,7 +116,22 @@ export class Gaidaros implements AsyncDisposable {
   stats(): ServerStats {
     const engine = this.#lastStats ?? this.#engine?.stats() ?? emptyStats()
     const errors = (this.#dispatcher?.failures.count ?? 0) + (this.#pool?.handlerErrors ?? 0)
-    return { ...engine, handler_errors: errors, workers_lost: this.#pool?.lost ?? 0 }
+    return {
+      ...engine,
+      handler_errors: errors,
+      workers_lost: this.#pool?.lost ?? 0,
+      log_dropped: this.#logs?.dropped() ?? 0,
+    }
+  }
+
+  /**
+   * Opens log_file and access_log anew, after they were renamed. Nothing is reopened while it does not serve.
+   * @returns the paths, and those of files that could not be opened: they are written to as before
+   * @example
+   * process.on('SIGUSR1', () => server.reopenLogs())
+   */
+  reopenLogs(): Reopened {
+    return this.#logs?.reopen() ?? { reopened: [], kept: [] }
   }
 
   /** Swaps some limits while it serves; milliseconds and bytes, 0 is off. */
@@ -136,10 +152,13 @@ export class Gaidaros implements AsyncDisposable {
   async #start(adapt: (plan: HandlerPlan) => HandlerPlan): Promise<readonly Address[]> {
     this.#state = 'starting'
     try {
-      const plan = adapt(await this.#resolveHandler())
-      const { engine, addresses } = await bind(() => this.#makeEngine(plan), this.#settings)
+      const logs = this.#openLogs()
+      const resolved = await this.#resolveHandler()
+      if (logs.access) logs.access.handler = handlerName(this.#settings, resolved)
+      const plan = adapt(resolved)
+      const { engine, addresses } = await bind(() => this.#makeEngine(plan, logs), this.#settings)
       this.#engine = engine
-      this.#pool = this.#makePool(plan, engine)
+      this.#pool = this.#makePool(plan, engine, logs)
       await this.#pool?.start()
       if (this.#closing !== undefined)
         throw stateError('serve()', 'closing', 'no close() meanwhile')
@@ -148,6 +167,7 @@ export class Gaidaros implements AsyncDisposable {
     } catch (error) {
       await this.#engine?.close(0)
       await this.#pool?.close()
+      await this.#closeLogs()
       this.#state = 'closed'
       this.#end.resolve()
       throw error
@@ -164,20 +184,35 @@ export class Gaidaros implements AsyncDisposable {
     return this.#settings.allowCode || process.geteuid?.() !== 0
   }
 
-  #makePool(plan: HandlerPlan, engine: Engine): HandlerPool | undefined {
-    return makeHandlerPool(this.#settings, plan, engine, this.#allowCode, this.#log, (message) =>
+  #makePool(plan: HandlerPlan, engine: Engine, { log }: Logs): HandlerPool | undefined {
+    return makeHandlerPool(this.#settings, plan, engine, this.#allowCode, log, (message) =>
       this.#die(new Error(message)),
     )
   }
 
-  #makeEngine(plan: HandlerPlan): Engine {
+  /** Before anything is bound: a log that cannot be opened is said by an error. */
+  #openLogs(): Logs {
+    this.#logs ??= openLogs(this.#settings, this.#logOptions)
+    return this.#logs
+  }
+
+  async #closeLogs(): Promise<void> {
+    if (this.#logs !== this.#givenLogs) await this.#logs?.close()
+  }
+
+  #makeEngine(plan: HandlerPlan, { log, access }: Logs): Engine {
     const dispatcher = new Dispatcher({
       plan: planForLoop(plan, this.#settings),
-      log: this.#log,
+      log,
+      access,
       fatal: this.#settings.dieOnError ? (error) => this.#die(error) : undefined,
       ...this.#limits,
     })
-    const options = { ...engineOptions(this.#settings, plan), limits: this.#limits }
+    const wantConnections = access !== undefined
+    const options = {
+      ...engineOptions(this.#settings, plan, wantConnections),
+      limits: this.#limits,
+    }
     const engine = createEngine(this.#settings.engine, options, dispatcher, (text) =>
       this.#warnOnce(text),
     )
@@ -192,13 +227,13 @@ export class Gaidaros implements AsyncDisposable {
   #warnOnce(text: string): void {
     if (this.#warned.has(text)) return
     this.#warned.add(text)
-    this.#log.logger.warn(text)
+    this.#logs?.log.at('warn', text)
   }
 
   #die(error: unknown): void {
     if (this.#fatal !== undefined) return
     this.#fatal = { error }
-    this.#log.logger.error('the server stops: die_on_error')
+    this.#logs?.log.at('fatal', 'the server stops: die_on_error')
     // Not from within the turn that failed.
     setImmediate(() => void this.close())
   }
@@ -211,6 +246,7 @@ export class Gaidaros implements AsyncDisposable {
       await this.#engine?.close(this.#fatal ? 0 : this.#settings.shutdownGrace)
       this.#lastStats = this.#engine?.stats()
       await this.#pool?.close()
+      await this.#closeLogs()
     }
     this.#state = 'closed'
     if (this.#fatal) this.#end.reject(this.#fatal.error)
@@ -222,14 +258,10 @@ const RESOLVED = Symbol('resolved settings')
 interface Resolved {
   [RESOLVED]: true
   settings: Settings
+  logs: Logs | undefined
 }
 
 const isResolved = (options: object): options is Resolved => RESOLVED in options
-
-function defaultLogger(settings: Settings, log: ((line: string) => void) | undefined): Logger {
-  const level = settings.verbose ? 'debug' : settings.logLevel
-  return log === undefined ? stderrLogger(level) : lineLogger(level, log)
-}
 
 function stateError(call: string, state: State, wanted: string): TypeError {
   return misuse(

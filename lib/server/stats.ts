@@ -8,6 +8,8 @@ export interface ServerStats extends EngineStats {
   handler_errors: number
   /** Workers (handler_type) that ended without being asked. */
   workers_lost: number
+  /** Lines of the logs that were dropped because their target took none. */
+  log_dropped: number
 }
 
 /** All zero: a server that never served. */

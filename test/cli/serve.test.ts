@@ -173,7 +173,9 @@ t.test('HUP, USR1 and USR2 do not end it, nor does USR1 open the inspector', asy
   )
   const server = start(t, ['-m', file])
   const port = await server.port()
-  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+  server.child.kill('SIGUSR1')
+  await server.until(/SIGUSR1: no log to reopen; none of them is a file/)
+  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) {
     server.child.kill(signal)
     await server.until(new RegExp(`${signal}: not available in this version; ignored`))
   }

@@ -4,7 +4,7 @@
 import type { HandlerSettings } from '../../handler/resolve.js'
 import { misuse } from '../../errors.js'
 import type { WorkerSpec } from '../../native.js'
-import type { LogLevel } from '../../server/logger.js'
+import type { LogLevel } from '../../log/logger.js'
 
 export interface WorkerJob {
   spec: WorkerSpec

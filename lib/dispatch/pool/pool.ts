@@ -3,7 +3,7 @@
 
 import type { EnginePool, PoolDescriptors } from '../../engine/pool.js'
 import { GaidarosError } from '../../errors.js'
-import type { Log } from '../../server/log.js'
+import type { Log } from '../../log/log.js'
 import { deferred } from '../deferred.js'
 import type { WorkerJob, WorkerNews } from './job.js'
 import { type PoolWorker, startProcess, startThread } from './worker.js'
@@ -174,7 +174,7 @@ export class HandlerPool {
         else this.#first.reject(new GaidarosError('ERR_GAIDAROS_HANDLER', news.message))
         break
       case 'log':
-        this.#options.log.logger[news.level](news.message, {
+        this.#options.log.logger[news.level]?.(news.message, {
           ...news.fields,
           worker: place.worker?.id ?? '',
         })

@@ -14,7 +14,7 @@ export const log = [
     hint: 'FILE',
     userFile: false,
     reloadable: true,
-    doc: 'File of the error log. Empty is standard error.',
+    doc: 'File of the error log. Empty is standard error, - is standard output. It is opened again on USR1.',
   },
   {
     name: 'log_format',
@@ -23,7 +23,7 @@ export const log = [
     default: 'text',
     hint: 'NAME',
     reloadable: true,
-    doc: 'Form of the log lines.',
+    doc: 'Form of the lines of both logs.',
   },
   {
     name: 'log_level',
@@ -42,7 +42,7 @@ export const log = [
     hint: 'FILE',
     userFile: false,
     reloadable: true,
-    doc: 'File of the access log, one line for each request. Empty is none.',
+    doc: 'File of the access log, one line for each request and each connection. Empty is none, - is standard output. It is opened again on USR1.',
   },
 ] as const satisfies readonly Option[]
 
