@@ -9,11 +9,13 @@ import { misuse } from '../errors.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import { resolve } from '../options/index.js'
 import type { GaidarosOptions as Options, Settings } from '../options/settings.js'
-import { bind } from './binding.js'
+import { checkPrivileges, dropPrivileges, type Privileges } from '../process/privileges.js'
+import { adopt, bind } from './binding.js'
 import { engineLimits, engineOptions } from './engineoptions.js'
 import { Log } from './log.js'
 import { type Logger, lineLogger, stderrLogger } from './logger.js'
 import { onceOnly } from './oneshot.js'
+import { canOpenSockets, inheritedSpecs, openSockets } from './sockets.js'
 import { emptyStats, type ServerStats } from './stats.js'
 
 /** Where log events go; by default lines on stderr. */
@@ -25,6 +27,14 @@ export interface LogOptions {
 
 /** Every option in camelCase, handler functions as functions, and where the log goes. */
 export type GaidarosOptions = Options & LogOptions
+
+/** What a server of the command gets besides its settings. */
+export interface Circumstances {
+  /** Directory that relative module paths begin in; the working directory by default. */
+  base?: string | undefined
+  /** Listening descriptors to use instead of host and port. They are the server's from serve() on. */
+  descriptors?: readonly number[] | undefined
+}
 
 /** new: not yet serving; closed: for good. */
 type State = 'new' | 'starting' | 'serving' | 'closing' | 'closed'
@@ -42,6 +52,7 @@ export class Gaidaros implements AsyncDisposable {
   readonly closed: Promise<void>
   readonly #settings: Settings
   readonly #log: Log
+  readonly #circumstances: Circumstances
   #state: State = 'new'
   #starting: Promise<readonly Address[]> | undefined
   #closing: Promise<void> | undefined
@@ -55,7 +66,8 @@ export class Gaidaros implements AsyncDisposable {
 
   constructor(options: GaidarosOptions = {}) {
     const { logger, log, ...given } = options
-    this.#settings = isResolved(given) ? given.settings : resolve({ options: given }).settings
+    this.#settings = isResolved(given) ? given.settings : ownSettings(given)
+    this.#circumstances = isResolved(given) ? given.circumstances : {}
     this.#limits = engineLimits(this.#settings)
     this.#log = new Log(logger ?? defaultLogger(this.#settings, log))
     this.closed = this.#end.promise
@@ -64,8 +76,12 @@ export class Gaidaros implements AsyncDisposable {
   }
 
   /** A server of settings that were resolved already, as the command does from all its sources. */
-  static fromSettings(settings: Settings, log: LogOptions = {}): Gaidaros {
-    const resolved: Resolved = { [RESOLVED]: true, settings }
+  static fromSettings(
+    settings: Settings,
+    log: LogOptions = {},
+    circumstances: Circumstances = {},
+  ): Gaidaros {
+    const resolved: Resolved = { [RESOLVED]: true, settings, circumstances }
     return new Gaidaros({ ...resolved, ...log } as GaidarosOptions)
   }
 
@@ -81,7 +97,7 @@ export class Gaidaros implements AsyncDisposable {
 
   /**
    * Listens. Resolves with the addresses once connections are accepted; again with the same while it serves.
-   * @throws GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_ENGINE; TypeError ERR_GAIDAROS_HANDLER,
+   * @throws GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_ENGINE, ERR_GAIDAROS_PROCESS; TypeError ERR_GAIDAROS_HANDLER,
    * ERR_GAIDAROS_STATE once it is closed. After an error the server is closed.
    */
   serve(): Promise<readonly Address[]> {
@@ -133,8 +149,7 @@ export class Gaidaros implements AsyncDisposable {
   async #start(adapt: (plan: HandlerPlan) => HandlerPlan): Promise<readonly Address[]> {
     this.#state = 'starting'
     try {
-      const plan = adapt(await this.#resolveHandler())
-      const { engine, addresses } = await bind(() => this.#makeEngine(plan), this.#settings)
+      const { engine, addresses } = await this.#listen(adapt)
       this.#engine = engine
       if (this.#closing !== undefined)
         throw stateError('serve()', 'closing', 'no close() meanwhile')
@@ -150,9 +165,36 @@ export class Gaidaros implements AsyncDisposable {
     return this.#addresses
   }
 
-  #resolveHandler(): Promise<HandlerPlan> {
-    const allowCode = this.#settings.allowCode || process.geteuid?.() !== 0
-    return resolveHandler(this.#settings as HandlerSettings, { allowCode })
+  /**
+   * Handler, sockets, engine. Where privileges are dropped the sockets come first and the engine last; the handler's
+   * code is loaded by the user who will run it, unless a new root directory would hide it.
+   */
+  async #listen(adapt: Adapt): Promise<{ engine: Engine; addresses: Address[] }> {
+    const privileges = checkPrivileges(this.#settings)
+    const load = async () => adapt(await this.#resolveHandler())
+    const { descriptors = [] } = this.#circumstances
+    if (privileges === undefined || !canOpenSockets()) {
+      const plan = await load()
+      const make = () => this.#makeEngine(plan)
+      const specs = inheritedSpecs(descriptors, this.#settings.backlog)
+      const bound = await (specs.length > 0 ? adopt(make, specs) : bind(make, this.#settings))
+      if (privileges !== undefined) await this.#drop(privileges, bound.engine)
+      return bound
+    }
+    const early = privileges.chroot === '' ? undefined : await load()
+    const specs =
+      descriptors.length > 0
+        ? inheritedSpecs(descriptors, this.#settings.backlog)
+        : await openSockets(this.#settings)
+    try {
+      await this.#drop(privileges)
+      const plan = early ?? (await load())
+      return await adopt(() => this.#makeEngine(plan), specs)
+    } catch (error) {
+      // An engine that took some of them has closed those; none is left open in a process that goes on.
+      for (const { fd } of specs) if (fd !== undefined) closeQuietly(fd)
+      throw error
+    }
   }
 
   #makeEngine(plan: HandlerPlan): Engine {

@@ -1,9 +1,9 @@
 #include "engine.h"
 
-#include <cerrno>
 #include <cstring>
 
 #include "config.h"
+#include "failure.h"
 
 namespace gaidaros {
 
@@ -14,14 +14,6 @@ std::span<const uint8_t> bytes_of(const Napi::Value& value) {
   auto array = value.As<Napi::TypedArray>();
   return {static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(),
           array.ByteLength()};
-}
-
-Napi::Object address_object(Napi::Env env, const Address& address) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("address", address.text());
-  object.Set("family", address.is_v6() ? "IPv6" : "IPv4");
-  object.Set("port", address.port);
-  return object;
 }
 
 }  // namespace
@@ -148,12 +140,7 @@ Napi::Value Engine::listen(const Napi::CallbackInfo& info) {
         error);
   }
   if (listener >= 0) return address_object(env_, loop_->listener_address(listener));
-  Napi::Error failure =
-      Napi::Error::New(env_, std::string(error.call) + ": " + std::strerror(error.code));
-  failure.Set("syscall", std::string(error.call));
-  failure.Set("errno", static_cast<double>(-error.code));
-  failure.Set("code", std::string(uv_err_name(-error.code)));
-  throw failure;
+  throw failure_of(env_, error);
 }
 
 void Engine::start(const Napi::CallbackInfo&) {
