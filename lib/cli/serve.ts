@@ -1,10 +1,12 @@
-// The foreground server: one process, from its first line to its exit status. It ends on TERM or INT,
-// on an error of the handler under die_on_error, or on one that nothing caught.
+// The foreground server: one process, from its first line to its exit status. It ends on TERM, QUIT
+// or INT, on an error of the handler under die_on_error, or on one that nothing caught.
 
 import type { Resolved, Settings } from '../options/index.js'
+import type { Detached } from '../process/daemon.js'
 import { Gaidaros } from '../server/gaidaros.js'
-import { banner } from './banner.js'
+import { banner, endpoint } from './banner.js'
 import { EXIT } from './failure.js'
+import { Instance } from './instance.js'
 import { duration } from './numbers.js'
 import { listenToSignals, type SignalTargets } from './signals.js'
 import { summary, watchTraffic } from './statistics.js'
@@ -15,13 +17,17 @@ const LEAVE_MS = 1000
 
 /**
  * Serves until told to stop.
+ * @param detached what this process is when -d has started it
  * @returns the exit status
  * @throws what Gaidaros.serve() throws when it cannot start
  */
-export async function serve({ settings, notes }: Resolved): Promise<number> {
+export async function serve(resolved: Resolved, detached?: Detached): Promise<number> {
+  const { settings, notes } = resolved
   if (settings.verbose) complain(...notes.map((note) => `gaidaros: ${note}`))
   warnAboutRoot(settings)
-  const status = await new Foreground(settings).run()
+  const instance = Instance.begin(resolved, detached)
+  const status = await new Foreground(settings, instance, detached?.directory).run()
+  detached?.failed()
   setTimeout(() => process.exit(status), LEAVE_MS).unref()
   return status
 }
@@ -33,14 +39,17 @@ function warnAboutRoot({ user, allowRoot }: Settings): void {
 
 class Foreground implements SignalTargets {
   readonly #settings: Settings
+  readonly #instance: Instance
   readonly #server: Gaidaros
   #status: number = EXIT.ok
   #stopping = false
   #readyAt: number | undefined
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, instance: Instance, base: string | undefined) {
     this.#settings = settings
-    this.#server = Gaidaros.fromSettings(settings)
+    this.#instance = instance
+    const { descriptors } = instance
+    this.#server = Gaidaros.fromSettings(settings, {}, { base, descriptors })
   }
 
   async run(): Promise<number> {
@@ -49,6 +58,7 @@ class Foreground implements SignalTargets {
       if (await this.#start()) await this.#untilClosed()
     } finally {
       for (const each of release) each()
+      this.#instance.end()
     }
     return this.#status
   }
@@ -64,6 +74,7 @@ class Foreground implements SignalTargets {
     this.#readyAt = performance.now()
     const { engine, addresses } = this.#server
     if (engine) say(...banner({ engine, addresses, takesLines: takesLines(this.#settings) }))
+    this.#instance.ready(addresses.map(endpoint))
     return true
   }
 
@@ -87,6 +98,7 @@ class Foreground implements SignalTargets {
 
   #close(): void {
     this.#stopping = true
+    this.#instance.stopping('stopping')
     void this.#server.close()
   }
 
@@ -100,6 +112,12 @@ class Foreground implements SignalTargets {
   stopAtOnce(signal: NodeJS.Signals): void {
     say(`${signal} again: stopped at once`)
     this.#sumUp()
+    this.#leave()
+  }
+
+  /** Without waiting for anything. */
+  #leave(): never {
+    this.#instance.end()
     process.exit(this.#status)
   }
 
@@ -111,7 +129,7 @@ class Foreground implements SignalTargets {
   #listenToErrors(): () => void {
     const fail = (error: unknown, kind: string): void => {
       complain(`gaidaros: ${kind}, the server stops: ${traceOf(error)}`)
-      if (this.#status === EXIT.failed) process.exit(this.#status)
+      if (this.#status === EXIT.failed) this.#leave()
       this.#status = EXIT.failed
       this.#close()
     }

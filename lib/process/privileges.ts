@@ -83,7 +83,7 @@ function checkRoot(folder: string): void {
 export function dropPrivileges({ user, gid, chroot }: Privileges): void {
   try {
     if (gid !== undefined) {
-      if (user !== undefined && user.name !== '') process.initgroups?.(user.name, gid)
+      if (user !== undefined && user.name !== '') initGroups(user.name, gid)
       else process.setgroups?.([gid])
       process.setgid?.(gid)
     }
@@ -99,6 +99,12 @@ export function dropPrivileges({ user, gid, chroot }: Privileges): void {
     )
   }
   verify(user, gid)
+}
+
+/** Node has it, its types do not. */
+function initGroups(user: string, gid: number): void {
+  const { initgroups } = process as { initgroups?: (user: string, gid: number) => void }
+  initgroups?.(user, gid)
 }
 
 function verify(user: Account | undefined, gid: number | undefined): void {

@@ -1,7 +1,7 @@
 // Process 1 of a container inherits every orphan; one that nobody waits for stays a zombie and keeps its number for
 // ever. libuv waits for its own children by number and leaves all others alone, so these are waited for here.
 
-import { type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { native } from '../native.js'
 import { processes, processState } from './proc.js'

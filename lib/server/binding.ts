@@ -2,6 +2,7 @@
 // all of them. When one cannot be bound nothing stays bound: the caller closes the engine.
 
 import { lookup } from 'node:dns/promises'
+import { closeSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { Address, Engine, ListenSpec } from '../engine/engine.js'
 import { GaidarosError } from '../errors.js'
@@ -47,19 +48,20 @@ export async function bind(
 
 /**
  * Gives sockets that are open already to an engine.
- * @throws GaidarosError ERR_GAIDAROS_LISTEN; the engine is closed then
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN; the engine and the sockets that it has not taken are closed then
  */
 export async function adopt(
   makeEngine: () => Engine,
   specs: readonly ListenSpec[],
 ): Promise<{ engine: Engine; addresses: Address[] }> {
   const engine = makeEngine()
+  const addresses: Address[] = []
   try {
-    const addresses: Address[] = []
     for (const spec of specs) addresses.push(await engine.listen(spec))
     return { engine, addresses }
   } catch (error) {
     await engine.close(0)
+    for (const { fd } of specs.slice(addresses.length + 1)) if (fd !== undefined) closeSync(fd)
     throw error
   }
 }

@@ -3,7 +3,7 @@
 import { deferred } from '../dispatch/deferred.js'
 import { Dispatcher } from '../dispatch/dispatcher.js'
 import type { HandlerPlan } from '../dispatch/plan.js'
-import type { Address, Engine, EngineStats, Limits } from '../engine/engine.js'
+import type { Address, Engine, EngineStats, Limits, ListenSpec } from '../engine/engine.js'
 import { createEngine } from '../engine/index.js'
 import { misuse } from '../errors.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
@@ -15,7 +15,7 @@ import { engineLimits, engineOptions } from './engineoptions.js'
 import { Log } from './log.js'
 import { type Logger, lineLogger, stderrLogger } from './logger.js'
 import { onceOnly } from './oneshot.js'
-import { canOpenSockets, inheritedSpecs, openSockets } from './sockets.js'
+import { canOpenSockets, closeSockets, inheritedSpecs, openSockets } from './sockets.js'
 import { emptyStats, type ServerStats } from './stats.js'
 
 /** Where log events go; by default lines on stderr. */
@@ -139,14 +139,14 @@ export class Gaidaros implements AsyncDisposable {
     this.#dispatcher?.setLimits(this.#limits)
   }
 
-  #serve(adapt: (plan: HandlerPlan) => HandlerPlan): Promise<readonly Address[]> {
+  #serve(adapt: Adapt): Promise<readonly Address[]> {
     if (this.#state === 'closing' || this.#state === 'closed')
       return Promise.reject(stateError('serve()', this.#state, 'a new Gaidaros'))
     this.#starting ??= this.#start(adapt)
     return this.#starting
   }
 
-  async #start(adapt: (plan: HandlerPlan) => HandlerPlan): Promise<readonly Address[]> {
+  async #start(adapt: Adapt): Promise<readonly Address[]> {
     this.#state = 'starting'
     try {
       const { engine, addresses } = await this.#listen(adapt)
@@ -169,32 +169,45 @@ export class Gaidaros implements AsyncDisposable {
    * Handler, sockets, engine. Where privileges are dropped the sockets come first and the engine last; the handler's
    * code is loaded by the user who will run it, unless a new root directory would hide it.
    */
-  async #listen(adapt: Adapt): Promise<{ engine: Engine; addresses: Address[] }> {
+  async #listen(adapt: Adapt): Promise<Bound> {
     const privileges = checkPrivileges(this.#settings)
     const load = async () => adapt(await this.#resolveHandler())
-    const { descriptors = [] } = this.#circumstances
-    if (privileges === undefined || !canOpenSockets()) {
-      const plan = await load()
-      const make = () => this.#makeEngine(plan)
-      const specs = inheritedSpecs(descriptors, this.#settings.backlog)
-      const bound = await (specs.length > 0 ? adopt(make, specs) : bind(make, this.#settings))
-      if (privileges !== undefined) await this.#drop(privileges, bound.engine)
-      return bound
-    }
+    if (privileges !== undefined && canOpenSockets()) return this.#listenAndDrop(load, privileges)
+    const plan = await load()
+    const make = () => this.#makeEngine(plan)
+    const specs = this.#inherited()
+    const bound = await (specs.length > 0 ? adopt(make, specs) : bind(make, this.#settings))
+    this.#engine = bound.engine
+    if (privileges !== undefined) dropPrivileges(privileges)
+    return bound
+  }
+
+  async #listenAndDrop(load: () => Promise<HandlerPlan>, privileges: Privileges): Promise<Bound> {
     const early = privileges.chroot === '' ? undefined : await load()
-    const specs =
-      descriptors.length > 0
-        ? inheritedSpecs(descriptors, this.#settings.backlog)
-        : await openSockets(this.#settings)
+    const inherited = this.#inherited()
+    const specs = inherited.length > 0 ? inherited : await openSockets(this.#settings)
+    let plan: HandlerPlan
     try {
-      await this.#drop(privileges)
-      const plan = early ?? (await load())
-      return await adopt(() => this.#makeEngine(plan), specs)
+      dropPrivileges(privileges)
+      plan = early ?? (await load())
     } catch (error) {
-      // An engine that took some of them has closed those; none is left open in a process that goes on.
-      for (const { fd } of specs) if (fd !== undefined) closeQuietly(fd)
+      closeSockets(specs)
       throw error
     }
+    return adopt(() => this.#makeEngine(plan), specs)
+  }
+
+  #inherited(): ListenSpec[] {
+    return inheritedSpecs(this.#circumstances.descriptors ?? [], this.#settings.backlog)
+  }
+
+  #resolveHandler(): Promise<HandlerPlan> {
+    const allowCode = this.#settings.allowCode || process.geteuid?.() !== 0
+    const { base } = this.#circumstances
+    return resolveHandler(this.#settings as HandlerSettings, {
+      allowCode,
+      ...(base !== undefined && { base }),
+    })
   }
 
   #makeEngine(plan: HandlerPlan): Engine {
@@ -244,10 +257,30 @@ export class Gaidaros implements AsyncDisposable {
   }
 }
 
+type Adapt = (plan: HandlerPlan) => HandlerPlan
+interface Bound {
+  engine: Engine
+  addresses: Address[]
+}
+
+/** Options of a server in its user's own program, whose process is not this library's to detach or to number. */
+function ownSettings(options: Options): Settings {
+  const { settings } = resolve({ options })
+  for (const name of ['daemon', 'pidFile'] as const)
+    if (settings[name])
+      throw misuse(
+        'ERR_GAIDAROS_OPTION',
+        `constructor, ${name}: only the gaidaros command does that; wanted none here`,
+      )
+  if (options.umask !== undefined) process.umask(settings.umask)
+  return settings
+}
+
 const RESOLVED = Symbol('resolved settings')
 interface Resolved {
   [RESOLVED]: true
   settings: Settings
+  circumstances: Circumstances
 }
 
 const isResolved = (options: object): options is Resolved => RESOLVED in options
