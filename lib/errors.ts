@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'ERR_GAIDAROS_HANDLER' // a handler module or function is missing or of the wrong shape
   | 'ERR_GAIDAROS_STATE' // a call that does not fit the server's state
   | 'ERR_GAIDAROS_LISTEN' // socket, bind or listen failed
+  | 'ERR_GAIDAROS_PROCESS' // pidfile, user, group, root directory or detaching was refused
   | 'ERR_GAIDAROS_ENGINE' // the wanted engine or polling type cannot be had
   | 'ERR_GAIDAROS_LOG' // a log file cannot be opened
   | 'ERR_GAIDAROS_REPLY' // a handler's reply is of a type that has no bytes
@@ -21,6 +22,8 @@ export interface SystemFailure {
   syscall?: string
   address?: string
   port?: number
+  /** The process that stands in the way. */
+  pid?: number
 }
 
 /** The machine (bind, memory, kernel) refused something. */
@@ -31,6 +34,7 @@ export class GaidarosError extends Error {
   readonly syscall?: string
   readonly address?: string
   readonly port?: number
+  readonly pid?: number
 
   constructor(code: ErrorCode, message: string, failure: SystemFailure = {}, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })

@@ -1,18 +1,22 @@
-// --check-config: resolves everything that serving would need (files, handler, addresses) without
+// --check-config: resolves everything that serving would need (files, users, handler, addresses) without
 // serving. A server may be running on the same port meanwhile.
 
 import { isIP } from 'node:net'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import { checkLogs } from '../log/logs.js'
 import type { Resolved } from '../options/index.js'
+import { checkPidfile } from '../process/pidfile.js'
+import { checkPrivileges } from '../process/privileges.js'
 import { resolveTargets } from '../server/binding.js'
 
 /**
  * Checks what the options name.
  * @returns lines that say what was found
- * @throws what serving would throw: TypeError ERR_GAIDAROS_HANDLER, GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_LOG
+ * @throws what serving would throw: TypeError ERR_GAIDAROS_HANDLER, GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_LOG, ERR_GAIDAROS_PROCESS
  */
 export async function checkConfig({ settings, files, notes }: Resolved): Promise<string[]> {
+  checkPrivileges(settings)
+  if (settings.pidFile !== '') checkPidfile(settings.pidFile)
   const allowCode = settings.allowCode || process.geteuid?.() !== 0
   await resolveHandler(settings as HandlerSettings, { allowCode })
   checkLogs(settings)

@@ -3,18 +3,43 @@
 
 import { GaidarosError } from '../errors.js'
 import { OptionsError } from '../options/index.js'
+import { CommandFailure } from './commands/running.js'
 import { portHolder } from './port-holder.js'
 
-/** Exit statuses of the command. */
-export const EXIT = { ok: 0, failed: 1, usage: 2 } as const
+/** Exit statuses of the command; from denied on those of the subcommands (LSB, init script actions). */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  denied: 4,
+  notInstalled: 5,
+  notConfigured: 6,
+  notRunning: 7,
+} as const
 
 /**
  * The status that an error ends the command with.
+ * @param subcommand without one all failures but wrong options are 1
  * @example
  * exitStatus(new OptionsError([])) // 2
  */
-export function exitStatus(error: unknown): number {
-  return error instanceof OptionsError ? EXIT.usage : EXIT.failed
+export function exitStatus(error: unknown, subcommand?: string): number {
+  if (error instanceof CommandFailure) return error.status
+  if (error instanceof OptionsError) return EXIT.usage
+  return subcommand === undefined ? EXIT.failed : startStatus(error)
+}
+
+/** Why a start failed, as far as the LSB has numbers for it. */
+function startStatus(error: unknown): number {
+  switch (error instanceof GaidarosError && error.errnoCode) {
+    case 'EACCES':
+    case 'EPERM':
+      return EXIT.denied
+    case 'ENOSYS':
+      return EXIT.notInstalled
+    default:
+      return EXIT.failed
+  }
 }
 
 /**

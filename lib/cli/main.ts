@@ -2,13 +2,17 @@
 
 import {
   asksFor,
+  type CommandLine,
   parseCommandLine,
   printConfig,
   type Resolved,
   resolve,
   usage,
 } from '../options/index.js'
+import { Detached } from '../process/daemon.js'
 import { checkConfig } from './check-config.js'
+import { CommandFailure, commands, commandsHelp } from './commands/index.js'
+import { detach } from './commands/start.js'
 import { EXIT, exitStatus, failureLines } from './failure.js'
 import { probeLines } from './probe.js'
 import { serve } from './serve.js'
@@ -18,21 +22,27 @@ import { versionLine } from './version.js'
 /**
  * Runs the command.
  * @param argv arguments after the program's name
- * @returns the exit status: 0 done, 1 failed, 2 wrong options
+ * @returns the exit status: 0 done, 1 failed, 2 wrong options; of subcommands also the LSB's 3 to 7
  * @example
  * process.exitCode = await main(process.argv.slice(2))
  */
 export async function main(argv: readonly string[]): Promise<number> {
   survivePipes()
-  const line = parseCommandLine(argv)
-  if (asksFor(line, 'usage')) return told(usage())
+  const detached = Detached.take()
+  const place = detached === undefined ? {} : { directory: detached.directory }
+  const line = parseCommandLine(argv, { subcommands: Object.keys(commands), place })
+  if (asksFor(line, 'usage')) return told(usage(commandsHelp()))
   if (asksFor(line, 'version')) return told(versionLine())
   if (asksFor(line, 'probe')) return told(...probeLines())
   try {
-    return await act(resolve({ commandLine: line, environment: process.env }))
+    refuseOperands(line)
+    const resolved = resolve({ commandLine: line, environment: process.env, place })
+    if (detached !== undefined) return await serve(resolved, detached)
+    return await act(resolved, line.subcommand, argv)
   } catch (error) {
+    detached?.failed()
     complain(...failureLines(error, asksFor(line, 'verbose')))
-    return exitStatus(error)
+    return exitStatus(error, line.subcommand)
   }
 }
 
@@ -41,9 +51,21 @@ function told(...lines: string[]): number {
   return EXIT.ok
 }
 
-async function act(resolved: Resolved): Promise<number> {
+function refuseOperands({ subcommand, operands }: CommandLine): void {
+  if (operands.length === 0) return
+  const given = operands.map((operand) => JSON.stringify(operand)).join(', ')
+  throw new CommandFailure(EXIT.usage, `${subcommand} ${given}: wanted no argument but options`)
+}
+
+async function act(
+  resolved: Resolved,
+  subcommand: string | undefined,
+  argv: readonly string[],
+): Promise<number> {
   const { settings } = resolved
   if (settings.printConfig) return told(printConfig(resolved))
   if (settings.checkConfig) return told(...(await checkConfig(resolved)))
-  return serve(resolved)
+  const command = subcommand === undefined ? undefined : commands[subcommand]
+  if (command !== undefined) return command.run(resolved, argv)
+  return settings.daemon ? detach(resolved, argv) : serve(resolved)
 }

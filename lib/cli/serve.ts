@@ -1,13 +1,15 @@
-// The foreground server: one process, from its first line to its exit status. It ends on TERM or INT,
-// on an error of the handler under die_on_error, or on one that nothing caught.
+// The foreground server: one process, from its first line to its exit status. It ends on TERM, QUIT
+// or INT, on an error of the handler under die_on_error, or on one that nothing caught.
 
 import { endpoint } from '../engine/endpoint.js'
 import type { LogFields, LogLevel } from '../log/logger.js'
 import { type Logs, openLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
+import type { Detached } from '../process/daemon.js'
 import { Gaidaros } from '../server/gaidaros.js'
 import { banner } from './banner.js'
 import { EXIT } from './failure.js'
+import { Instance } from './instance.js'
 import { duration } from './numbers.js'
 import { listenToSignals, type SignalTargets } from './signals.js'
 import { summary, watchTraffic } from './statistics.js'
@@ -18,13 +20,17 @@ const LEAVE_MS = 1000
 
 /**
  * Serves until told to stop.
+ * @param detached what this process is when -d has started it
  * @returns the exit status
  * @throws what Gaidaros.serve() and openLogs() throw when it cannot start
  */
-export async function serve({ settings, notes }: Resolved): Promise<number> {
+export async function serve(resolved: Resolved, detached?: Detached): Promise<number> {
+  const { settings, notes } = resolved
   if (settings.verbose) complain(...notes.map((note) => `gaidaros: ${note}`))
   warnAboutRoot(settings)
-  const status = await new Foreground(settings).run()
+  const instance = Instance.begin(resolved, detached)
+  const status = await new Foreground(settings, instance, detached?.directory).run()
+  detached?.failed()
   setTimeout(() => process.exit(status), LEAVE_MS).unref()
   return status
 }
@@ -37,15 +43,18 @@ function warnAboutRoot({ user, allowRoot }: Settings): void {
 class Foreground implements SignalTargets {
   readonly #settings: Settings
   readonly #logs: Logs
+  readonly #instance: Instance
   readonly #server: Gaidaros
   #status: number = EXIT.ok
   #stopping = false
   #readyAt: number | undefined
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, instance: Instance, base: string | undefined) {
     this.#settings = settings
     this.#logs = openLogs(settings)
-    this.#server = Gaidaros.fromSettings(settings, this.#logs)
+    this.#instance = instance
+    const { descriptors } = instance
+    this.#server = Gaidaros.fromSettings(settings, this.#logs, { base, descriptors })
   }
 
   async run(): Promise<number> {
@@ -55,6 +64,7 @@ class Foreground implements SignalTargets {
     } finally {
       for (const each of release) each()
       await this.#logs.close()
+      this.#instance.end()
     }
     return this.#status
   }
@@ -76,6 +86,7 @@ class Foreground implements SignalTargets {
         engine: `${engine.name}, ${engine.description}`,
       })
     }
+    this.#instance.ready(addresses.map(endpoint))
     return true
   }
 
@@ -106,6 +117,7 @@ class Foreground implements SignalTargets {
 
   #close(): void {
     this.#stopping = true
+    this.#instance.stopping('stopping')
     void this.#server.close()
   }
 
@@ -121,6 +133,12 @@ class Foreground implements SignalTargets {
     say(`${signal} again: stopped at once`)
     this.#note('warn', 'stopped at once', { signal })
     this.#sumUp()
+    this.#leave()
+  }
+
+  /** Without waiting for anything. */
+  #leave(): never {
+    this.#instance.end()
     process.exit(this.#status)
   }
 
@@ -142,7 +160,7 @@ class Foreground implements SignalTargets {
     const fail = (error: unknown, kind: string): void => {
       complain(`gaidaros: ${kind}, the server stops: ${traceOf(error)}`)
       this.#note('fatal', `${kind}, the server stops`, { error: traceOf(error) })
-      if (this.#status === EXIT.failed) process.exit(this.#status)
+      if (this.#status === EXIT.failed) this.#leave()
       this.#status = EXIT.failed
       this.#close()
     }

@@ -3,7 +3,7 @@
 
 /** What signals ask for. */
 export interface SignalTargets {
-  /** The first TERM or INT. */
+  /** The first TERM, QUIT or INT. */
   stop(signal: NodeJS.Signals): void
   /** Any further one. */
   stopAtOnce(signal: NodeJS.Signals): void
@@ -16,7 +16,7 @@ export interface SignalTargets {
 /** Reload, upgrade: they must not end the process, which is what they do unheard. */
 const UNSUPPORTED: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR2']
 const REOPENING: readonly NodeJS.Signals[] = ['SIGUSR1']
-const STOPPING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT']
+const STOPPING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT']
 
 /**
  * Listens to the signals until the returned function is called.

@@ -6,10 +6,14 @@ interface Package {
   version: string
 }
 
-/** The package's version, for example '0.1.0'. Read once: package.json is its only place. */
+// Read at once: after chroot there is no package.json any more.
+const read = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as Package
+
+/** The package's version, for example '0.1.0': package.json is its only place. */
 export function version(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as Package).version
+  return read.version
 }
 
 /** What --version prints. @example versionLine() // 'gaidaros 0.1.0' */

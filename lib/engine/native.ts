@@ -14,6 +14,7 @@ import type {
   ListenSpec,
 } from './engine.js'
 import { LAYOUT_VERSION, RECORD_WORDS, REPLY_WORDS } from './layout.js'
+import { listenFailure } from './listenfailure.js'
 import type { EnginePool } from './pool.js'
 import { type CloseReason, REASONS } from './reasons.js'
 
@@ -128,19 +129,7 @@ class NativeEngine implements Engine {
     try {
       return this.#core.listen(spec)
     } catch (error) {
-      const { code, errno, syscall, message } = error as NodeJS.ErrnoException
-      throw new GaidarosError(
-        'ERR_GAIDAROS_LISTEN',
-        `cannot listen on ${spec.address} port ${spec.port}: ${message}`,
-        {
-          ...(errno === undefined ? {} : { errno }),
-          ...(code === undefined ? {} : { errnoCode: code }),
-          ...(syscall === undefined ? {} : { syscall }),
-          address: spec.address,
-          port: spec.port,
-        },
-        error,
-      )
+      throw listenFailure(spec, error)
     }
   }
 

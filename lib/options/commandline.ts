@@ -15,11 +15,14 @@ import {
   valueProblem,
 } from './source.js'
 import type { OptionName } from './table.js'
+import type { Place } from './value.js'
 
 /** What the parser needs to know besides the table. */
 export interface CommandLineContext {
   /** Known subcommands. */
   readonly subcommands?: readonly string[]
+  /** Where relative paths begin; absent: they stay relative. */
+  readonly place?: Place
 }
 
 /** A parsed command line. Its problems are reported by resolve(), with those of the other sources. */
@@ -62,12 +65,14 @@ class Parser {
   subcommand: string | undefined
   readonly #args: readonly string[]
   readonly #subcommands: readonly string[]
+  readonly #place: Place
   #next = 0
   readonly #versions = new Set<string>()
 
   constructor(args: readonly string[], context: CommandLineContext) {
     this.#args = args
     this.#subcommands = context.subcommands ?? []
+    this.#place = context.place ?? {}
   }
 
   run(): void {
@@ -162,7 +167,7 @@ class Parser {
     }
     const refused = secretProblem(option, text)
     if (refused !== undefined) this.problems.push(valueProblem(option, origin, refused))
-    else addText(this.#collected, option, origin, text, {})
+    else addText(this.#collected, option, origin, text, this.#place)
     this.#append(option)
   }
 

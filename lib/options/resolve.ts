@@ -12,6 +12,7 @@ import { OptionsError } from './problem.js'
 import type { GaidarosOptions, SettingName, Settings } from './settings.js'
 import { type Assignment, type Collected, collected, type Origin, originText } from './source.js'
 import type { OptionName } from './table.js'
+import type { Place } from './value.js'
 
 /** Where options come from. An absent source contributes nothing. */
 export interface Sources {
@@ -19,6 +20,8 @@ export interface Sources {
   readonly systemFile?: string | false | undefined
   /** Usually process.env. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined
+  /** Where relative paths of the environment begin; absent: they stay relative. */
+  readonly place?: Place | undefined
   /** What parseCommandLine() returned. */
   readonly commandLine?: CommandLine | undefined
   /** The constructor's argument. */
@@ -50,7 +53,7 @@ export function resolve(sources: Sources): Resolved {
   const who = sources.who ?? identity()
   const { systemFile = sources.commandLine && SYSTEM_FILE } = sources
   const given: Collected[] = [
-    fromEnvironment(sources.environment ?? {}),
+    fromEnvironment(sources.environment ?? {}, sources.place),
     sources.commandLine ?? collected(),
     fromConstructor(sources.options ?? {}),
   ]

@@ -15,14 +15,16 @@ const rows: readonly Option[] = table
 /**
  * The text of --help: options by section with letters, first sentence and default, at most 80 columns.
  * Options of later versions are left to docs/options.md.
+ * @param commands what is said of the subcommands
  */
-export function usage(): string {
+export function usage(commands?: string): string {
   const shown = rows.filter(isAvailable)
   const parts = sections.flatMap((section) => {
     const options = shown.filter((option) => option.section === section)
     return options.length === 0 ? [] : [[`[${section}]`, ...options.map(usageLine)].join('\n')]
   })
-  return ['Usage: gaidaros [OPTION]...', ...parts, foot].join('\n\n')
+  const head = `Usage: gaidaros ${commands === undefined ? '' : '[COMMAND] '}[OPTION]...`
+  return [head, ...(commands === undefined ? [] : [commands]), ...parts, foot].join('\n\n')
 }
 
 const foot = [

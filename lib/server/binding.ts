@@ -2,6 +2,7 @@
 // all of them. When one cannot be bound nothing stays bound: the caller closes the engine.
 
 import { lookup } from 'node:dns/promises'
+import { closeSync } from 'node:fs'
 import { isIP } from 'node:net'
 import type { Address, Engine, ListenSpec } from '../engine/engine.js'
 import { GaidarosError } from '../errors.js'
@@ -14,14 +15,14 @@ export interface BindOptions {
 }
 
 /** Where to listen. `optional`: skipped when this machine does not have the address. */
-interface Target {
+export interface Target {
   address: string
   v6only: boolean
   optional: boolean
 }
 
 /** Port 0 for two addresses: the first one's port may be taken on the second; so often another is tried. */
-const TRIES = 5
+export const TRIES = 5
 
 /**
  * Binds every address that the options ask for.
@@ -35,7 +36,8 @@ export async function bind(
   for (let tries = 1; ; tries++) {
     const engine = makeEngine()
     try {
-      return { engine, addresses: await bindAll(engine, targets, options) }
+      const addresses = await bindTargets(targets, options, (spec) => engine.listen(spec))
+      return { engine, addresses }
     } catch (error) {
       await engine.close(0)
       const again = options.port === 0 && targets.length > 1 && tries < TRIES && isTaken(error)
@@ -44,10 +46,31 @@ export async function bind(
   }
 }
 
-async function bindAll(
-  engine: Engine,
-  targets: Target[],
+/**
+ * Gives sockets that are open already to an engine.
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN; the engine and the sockets that it has not taken are closed then
+ */
+export async function adopt(
+  makeEngine: () => Engine,
+  specs: readonly ListenSpec[],
+): Promise<{ engine: Engine; addresses: Address[] }> {
+  const engine = makeEngine()
+  const addresses: Address[] = []
+  try {
+    for (const spec of specs) addresses.push(await engine.listen(spec))
+    return { engine, addresses }
+  } catch (error) {
+    await engine.close(0)
+    for (const { fd } of specs.slice(addresses.length + 1)) if (fd !== undefined) closeSync(fd)
+    throw error
+  }
+}
+
+/** Listens on each target by `listen`, all on one port; targets that this machine lacks are skipped where they may be. */
+export async function bindTargets(
+  targets: readonly Target[],
   options: BindOptions,
+  listen: (spec: ListenSpec) => Address | Promise<Address>,
 ): Promise<Address[]> {
   const addresses: Address[] = []
   for (const target of targets) {
@@ -55,7 +78,7 @@ async function bindAll(
     const port = addresses[0]?.port ?? options.port
     const spec: ListenSpec = { address, v6only, port, backlog: options.backlog }
     try {
-      addresses.push(await engine.listen(spec))
+      addresses.push(await listen(spec))
     } catch (error) {
       if (!optional || !isAbsent(error)) throw error
     }
@@ -68,7 +91,8 @@ async function bindAll(
 }
 
 const codeOf = (error: unknown): unknown => (error as { errnoCode?: unknown }).errnoCode
-const isTaken = (error: unknown): boolean => codeOf(error) === 'EADDRINUSE'
+/** The error says that the port is in use. */
+export const isTaken = (error: unknown): boolean => codeOf(error) === 'EADDRINUSE'
 /** No such family, or no such address on any interface. */
 const isAbsent = (error: unknown): boolean =>
   ['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EPROTONOSUPPORT', 'ENETUNREACH'].includes(

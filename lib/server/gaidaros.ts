@@ -4,21 +4,31 @@ import { deferred } from '../dispatch/deferred.js'
 import { Dispatcher } from '../dispatch/dispatcher.js'
 import type { HandlerPlan } from '../dispatch/plan.js'
 import { type HandlerPool, makeHandlerPool, planForLoop } from '../dispatch/pool/index.js'
-import type { Address, Engine, EngineStats, Limits } from '../engine/engine.js'
+import type { Address, Engine, EngineStats, Limits, ListenSpec } from '../engine/engine.js'
 import { createEngine } from '../engine/index.js'
 import { misuse } from '../errors.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import { type LogOptions, type Logs, openLogs, type Reopened } from '../log/logs.js'
 import { resolve } from '../options/index.js'
 import type { GaidarosOptions as Options, Settings } from '../options/settings.js'
-import { bind } from './binding.js'
+import { checkPrivileges, dropPrivileges, type Privileges } from '../process/privileges.js'
+import { adopt, bind } from './binding.js'
 import { engineLimits, engineOptions } from './engineoptions.js'
 import { handlerName } from './handlername.js'
 import { onceOnly } from './oneshot.js'
+import { canOpenSockets, closeSockets, inheritedSpecs, openSockets } from './sockets.js'
 import { emptyStats, type ServerStats } from './stats.js'
 
 /** Every option in camelCase, handler functions as functions, and where the log goes. */
 export type GaidarosOptions = Options & LogOptions
+
+/** What a server of the command gets besides its settings. */
+export interface Circumstances {
+  /** Directory that relative module paths begin in; the working directory by default. */
+  base?: string | undefined
+  /** Listening descriptors to use instead of host and port. They are the server's from serve() on. */
+  descriptors?: readonly number[] | undefined
+}
 
 /** new: not yet serving; closed: for good. */
 type State = 'new' | 'starting' | 'serving' | 'closing' | 'closed'
@@ -39,6 +49,7 @@ export class Gaidaros implements AsyncDisposable {
   /** Logs that somebody else opened, and closes. */
   readonly #givenLogs: Logs | undefined
   #logs: Logs | undefined
+  readonly #circumstances: Circumstances
   #state: State = 'new'
   #starting: Promise<readonly Address[]> | undefined
   #closing: Promise<void> | undefined
@@ -53,7 +64,8 @@ export class Gaidaros implements AsyncDisposable {
 
   constructor(options: GaidarosOptions = {}) {
     const { logger, log, ...given } = options
-    this.#settings = isResolved(given) ? given.settings : resolve({ options: given }).settings
+    this.#settings = isResolved(given) ? given.settings : ownSettings(given)
+    this.#circumstances = isResolved(given) ? given.circumstances : {}
     this.#limits = engineLimits(this.#settings)
     this.#logOptions = { logger, log }
     this.#givenLogs = isResolved(given) ? given.logs : undefined
@@ -67,8 +79,12 @@ export class Gaidaros implements AsyncDisposable {
    * A server of settings that were resolved already, as the command does from all its sources. Logs that are given
    * are used in place of its own, and left open when it closes.
    */
-  static fromSettings(settings: Settings, logs?: Logs): Gaidaros {
-    const resolved: Resolved = { [RESOLVED]: true, settings, logs }
+  static fromSettings(
+    settings: Settings,
+    logs?: Logs,
+    circumstances: Circumstances = {},
+  ): Gaidaros {
+    const resolved: Resolved = { [RESOLVED]: true, settings, logs, circumstances }
     return new Gaidaros(resolved as GaidarosOptions)
   }
 
@@ -84,7 +100,7 @@ export class Gaidaros implements AsyncDisposable {
 
   /**
    * Listens. Resolves with the addresses once connections are accepted; again with the same while it serves.
-   * @throws GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_ENGINE; TypeError ERR_GAIDAROS_HANDLER,
+   * @throws GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_ENGINE, ERR_GAIDAROS_PROCESS; TypeError ERR_GAIDAROS_HANDLER,
    * ERR_GAIDAROS_STATE once it is closed. After an error the server is closed.
    */
   serve(): Promise<readonly Address[]> {
@@ -142,21 +158,18 @@ export class Gaidaros implements AsyncDisposable {
     this.#dispatcher?.setLimits(this.#limits)
   }
 
-  #serve(adapt: (plan: HandlerPlan) => HandlerPlan): Promise<readonly Address[]> {
+  #serve(adapt: Adapt): Promise<readonly Address[]> {
     if (this.#state === 'closing' || this.#state === 'closed')
       return Promise.reject(stateError('serve()', this.#state, 'a new Gaidaros'))
     this.#starting ??= this.#start(adapt)
     return this.#starting
   }
 
-  async #start(adapt: (plan: HandlerPlan) => HandlerPlan): Promise<readonly Address[]> {
+  async #start(adapt: Adapt): Promise<readonly Address[]> {
     this.#state = 'starting'
     try {
       const logs = this.#openLogs()
-      const resolved = await this.#resolveHandler()
-      if (logs.access) logs.access.handler = handlerName(this.#settings, resolved)
-      const plan = adapt(resolved)
-      const { engine, addresses } = await bind(() => this.#makeEngine(plan, logs), this.#settings)
+      const { plan, engine, addresses } = await this.#listen(adapt, logs)
       this.#engine = engine
       this.#pool = this.#makePool(plan, engine, logs)
       await this.#pool?.start()
@@ -176,8 +189,56 @@ export class Gaidaros implements AsyncDisposable {
     return this.#addresses
   }
 
+  /**
+   * Handler, sockets, engine. Where privileges are dropped the sockets come first and the engine last; the handler's
+   * code is loaded by the user who will run it, unless a new root directory would hide it.
+   */
+  async #listen(adapt: Adapt, logs: Logs): Promise<Listening> {
+    const privileges = checkPrivileges(this.#settings)
+    const load = async () => {
+      const resolved = await this.#resolveHandler()
+      if (logs.access) logs.access.handler = handlerName(this.#settings, resolved)
+      return adapt(resolved)
+    }
+    if (privileges !== undefined && canOpenSockets()) return this.#listenAndDrop(load, privileges, logs)
+    const plan = await load()
+    const make = () => this.#makeEngine(plan, logs)
+    const specs = this.#inherited()
+    const bound = await (specs.length > 0 ? adopt(make, specs) : bind(make, this.#settings))
+    this.#engine = bound.engine
+    if (privileges !== undefined) dropPrivileges(privileges)
+    return { ...bound, plan }
+  }
+
+  async #listenAndDrop(
+    load: () => Promise<HandlerPlan>,
+    privileges: Privileges,
+    logs: Logs,
+  ): Promise<Listening> {
+    const early = privileges.chroot === '' ? undefined : await load()
+    const inherited = this.#inherited()
+    const specs = inherited.length > 0 ? inherited : await openSockets(this.#settings)
+    let plan: HandlerPlan
+    try {
+      dropPrivileges(privileges)
+      plan = early ?? (await load())
+    } catch (error) {
+      closeSockets(specs)
+      throw error
+    }
+    return { ...(await adopt(() => this.#makeEngine(plan, logs), specs)), plan }
+  }
+
+  #inherited(): ListenSpec[] {
+    return inheritedSpecs(this.#circumstances.descriptors ?? [], this.#settings.backlog)
+  }
+
   #resolveHandler(): Promise<HandlerPlan> {
-    return resolveHandler(this.#settings as HandlerSettings, { allowCode: this.#allowCode })
+    const { base } = this.#circumstances
+    return resolveHandler(this.#settings as HandlerSettings, {
+      allowCode: this.#allowCode,
+      ...(base !== undefined && { base }),
+    })
   }
 
   get #allowCode(): boolean {
@@ -185,9 +246,15 @@ export class Gaidaros implements AsyncDisposable {
   }
 
   #makePool(plan: HandlerPlan, engine: Engine, { log }: Logs): HandlerPool | undefined {
-    return makeHandlerPool(this.#settings, plan, engine, this.#allowCode, log, (message) =>
-      this.#die(new Error(message)),
-    )
+    return makeHandlerPool({
+      settings: this.#settings,
+      plan,
+      engine,
+      base: this.#circumstances.base ?? process.cwd(),
+      allowCode: this.#allowCode,
+      log,
+      fatal: (message) => this.#die(new Error(message)),
+    })
   }
 
   /** Before anything is bound: a log that cannot be opened is said by an error. */
@@ -254,11 +321,36 @@ export class Gaidaros implements AsyncDisposable {
   }
 }
 
+type Adapt = (plan: HandlerPlan) => HandlerPlan
+interface Bound {
+  engine: Engine
+  addresses: Address[]
+}
+
+/** And the handler that it serves. */
+interface Listening extends Bound {
+  plan: HandlerPlan
+}
+
+/** Options of a server in its user's own program, whose process is not this library's to detach or to number. */
+function ownSettings(options: Options): Settings {
+  const { settings } = resolve({ options })
+  for (const name of ['daemon', 'pidFile'] as const)
+    if (settings[name])
+      throw misuse(
+        'ERR_GAIDAROS_OPTION',
+        `constructor, ${name}: only the gaidaros command does that; wanted none here`,
+      )
+  if (options.umask !== undefined) process.umask(settings.umask)
+  return settings
+}
+
 const RESOLVED = Symbol('resolved settings')
 interface Resolved {
   [RESOLVED]: true
   settings: Settings
   logs: Logs | undefined
+  circumstances: Circumstances
 }
 
 const isResolved = (options: object): options is Resolved => RESOLVED in options

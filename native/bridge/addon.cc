@@ -1,5 +1,5 @@
-// The addon's exports: Engine, probe() and the layout that lib/engine/native.ts compares with its
-// own.
+// The addon's exports: Engine, probe(), the layout that lib/engine/native.ts compares with its own,
+// and what process.cc adds.
 
 #include <gnu/libc-version.h>
 #include <napi.h>
@@ -9,6 +9,7 @@
 #include "../loop/layout.h"
 #include "../poller/probe.h"
 #include "engine.h"
+#include "process.h"
 #include "workerengine.h"
 
 namespace gaidaros {
@@ -47,6 +48,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("WorkerEngine", WorkerEngine::define(env));
   exports.Set("layout", Napi::Function::New<layout>(env));
   exports.Set("probe", Napi::Function::New<probe>(env));
+  define_process(env, exports);
   return exports;
 }
 

@@ -1,7 +1,6 @@
 #include "engine.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "config.h"
@@ -154,12 +153,7 @@ Napi::Value Engine::listen(const Napi::CallbackInfo& info) {
         error);
   }
   if (listener >= 0) return address_object(env_, loop_->listener_address(listener));
-  Napi::Error failure =
-      Napi::Error::New(env_, std::string(error.call) + ": " + std::strerror(error.code));
-  failure.Set("syscall", std::string(error.call));
-  failure.Set("errno", static_cast<double>(-error.code));
-  failure.Set("code", std::string(uv_err_name(-error.code)));
-  throw failure;
+  throw failure_of(env_, error);
 }
 
 void Engine::start(const Napi::CallbackInfo&) {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "../net/address.h"
+#include "failure.h"
 
 namespace gaidaros {
 
@@ -15,14 +15,6 @@ inline std::span<const uint8_t> bytes_of(const Napi::Value& value) {
   auto array = value.As<Napi::TypedArray>();
   return {static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(),
           array.ByteLength()};
-}
-
-inline Napi::Object address_object(Napi::Env env, const Address& address) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("address", address.text());
-  object.Set("family", address.is_v6() ? "IPv6" : "IPv4");
-  object.Set("port", address.port);
-  return object;
 }
 
 inline uint32_t number_at(const Napi::CallbackInfo& info, size_t index) {

@@ -35,19 +35,32 @@ export function planForLoop(plan: HandlerPlan, settings: Settings): HandlerPlan 
   return rest
 }
 
+export interface PoolCircumstances {
+  settings: Settings
+  plan: HandlerPlan
+  engine: Engine
+  /** Directory that relative module paths begin at. */
+  base: string
+  allowCode: boolean
+  log: Log
+  /** A worker's handler failed under die_on_error. */
+  fatal: (message: string) => void
+}
+
 /**
  * The workers that handler_type asks for; undefined: the handler runs in the loop.
  * @throws GaidarosError ERR_GAIDAROS_ENGINE where the engine cannot have any, TypeError ERR_GAIDAROS_OPTION for a
  * handler that cannot be sent to them
  */
-export function makeHandlerPool(
-  settings: Settings,
-  plan: HandlerPlan,
-  engine: Engine,
-  allowCode: boolean,
-  log: Log,
-  fatal: (message: string) => void,
-): HandlerPool | undefined {
+export function makeHandlerPool({
+  settings,
+  plan,
+  engine,
+  base,
+  allowCode,
+  log,
+  fatal,
+}: PoolCircumstances): HandlerPool | undefined {
   const type = settings.handlerType as HandlerType
   const workers = workersOf(type)
   if (workers === undefined) return undefined
@@ -74,7 +87,7 @@ export function makeHandlerPool(
     job: {
       spec: { framer: plan.framer, highWater: outputHighWater },
       handler: portableHandler(settings as HandlerSettings, type),
-      base: process.cwd(),
+      base,
       allowCode,
       dieOnError: settings.dieOnError,
       limits: { outputHighWater, maxFrameSize, maxPipelined },

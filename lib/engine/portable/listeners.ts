@@ -7,27 +7,9 @@ import {
   type Server,
   type Socket,
 } from 'node:net'
-import { GaidarosError } from '../../errors.js'
 import type { Address, ListenSpec } from '../engine.js'
+import { listenFailure } from '../listenfailure.js'
 import type { Context } from './context.js'
-
-function failure(spec: ListenSpec, error: NodeJS.ErrnoException): GaidarosError {
-  const where =
-    spec.fd === undefined ? `${spec.address} port ${spec.port}` : `descriptor ${spec.fd}`
-  const { errno, code, syscall } = error
-  return new GaidarosError(
-    'ERR_GAIDAROS_LISTEN',
-    `cannot listen on ${where}: ${error.message}`,
-    {
-      address: spec.address,
-      port: spec.port,
-      ...(errno !== undefined && { errno }),
-      ...(code !== undefined && { errnoCode: code }),
-      ...(syscall !== undefined && { syscall }),
-    },
-    error,
-  )
-}
 
 /** How node:net names it. `exclusive`: a worker of node:cluster listens by itself. */
 function listenOptions(spec: ListenSpec): ListenOptions & { fd?: number } {
@@ -52,7 +34,7 @@ export class Listeners {
   listen(spec: ListenSpec): Promise<Address> {
     const server = this.#make()
     return new Promise((resolve, reject) => {
-      const refused = (error: Error) => reject(failure(spec, error))
+      const refused = (error: Error) => reject(listenFailure(spec, error))
       server.once('error', refused)
       server.listen(listenOptions(spec), () => {
         server.off('error', refused)

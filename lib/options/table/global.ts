@@ -170,7 +170,7 @@ export const process = [
     letters: ['d'],
     kind: BOOL,
     default: false,
-    doc: 'Detach: own session, pidfile, log file.',
+    doc: 'Detach: own session, working directory /, output to log_file. The command returns when the server is ready. As root it wants a user, or allow_root.',
   },
   {
     name: 'user',
@@ -179,7 +179,7 @@ export const process = [
     default: '',
     hint: 'NAME',
     userFile: false,
-    doc: 'User to become once the sockets are bound.',
+    doc: 'User to become once the sockets are bound, by name or number. Its supplementary groups come with it.',
   },
   {
     name: 'group',
@@ -188,7 +188,7 @@ export const process = [
     default: '',
     hint: 'NAME',
     userFile: false,
-    doc: "Group to become once the sockets are bound. Empty is the user's own.",
+    doc: "Group to become once the sockets are bound, by name or number. Empty is the user's own.",
   },
   {
     name: 'umask',
@@ -197,7 +197,7 @@ export const process = [
     default: '027',
     hint: 'OCTAL',
     userFile: false,
-    doc: 'File mode creation mask of the daemon.',
+    doc: 'File mode creation mask. In the foreground the default leaves it as it was.',
   },
   {
     name: 'chroot',
@@ -206,7 +206,7 @@ export const process = [
     default: '',
     hint: 'DIR',
     userFile: false,
-    doc: 'Directory to become the root directory.',
+    doc: 'Directory to become the root directory once the sockets are bound and the handler is loaded. Only root can.',
   },
   {
     name: 'pid_file',

@@ -151,4 +151,12 @@ export const config = [
     noFile: true,
     doc: 'Resolve everything without serving and exit.',
   },
+  {
+    name: 'json',
+    section: 'config',
+    kind: BOOL,
+    default: false,
+    noFile: true,
+    doc: 'Answer of gaidaros status as JSON.',
+  },
 ] as const satisfies readonly Option[]

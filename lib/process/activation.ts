@@ -1,0 +1,63 @@
+// Socket activation, sd_listen_fds(3): listening sockets that the service manager has opened, from descriptor 3 on.
+
+import { fstatSync } from 'node:fs'
+import { GaidarosError } from '../errors.js'
+import { native } from '../native.js'
+
+type Environment = Record<string, string | undefined>
+
+const FIRST = 3
+const OWN = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID']
+
+/** A listening socket that was handed over. */
+export interface Inherited {
+  fd: number
+  /** By LISTEN_FDNAMES; 'unknown' where that says nothing. */
+  name: string
+}
+
+/**
+ * Takes the sockets that the environment promises, and removes its promise: programs that this one starts get none.
+ * @returns nothing when the sockets are for another process, or there are none
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN when one is no listening TCP socket
+ * @example
+ * const sockets = takeActivation(process.env) // LISTEN_FDS=1: [{ fd: 3, name: 'unknown' }]
+ */
+export function takeActivation(environment: Environment): Inherited[] {
+  const [pid, count, names] = OWN.map((name) => environment[name])
+  for (const name of OWN) delete environment[name]
+  if (count === undefined || Number(pid) !== process.pid) return []
+  if (!/^\d{1,4}$/.test(count)) throw refused(`LISTEN_FDS is ${count}; wanted a number of sockets`)
+  const named = (names ?? '').split(':')
+  const sockets = Array.from({ length: Number(count) }, (_, i) => ({
+    fd: FIRST + i,
+    name: named[i] || 'unknown',
+  }))
+  for (const socket of sockets) check(socket)
+  return sockets
+}
+
+function check({ fd, name }: Inherited): void {
+  const found = whatIs(fd)
+  if (found !== undefined)
+    throw refused(
+      `LISTEN_FDS: descriptor ${fd} (${name}) is ${found}; wanted a listening TCP socket (ListenStream= with a port)`,
+    )
+}
+
+/** What is wrong with a descriptor. */
+function whatIs(fd: number): string | undefined {
+  try {
+    if (!fstatSync(fd).isSocket()) return 'no socket'
+    if (native === undefined) return undefined // node:net finds out the rest when it listens
+    const { family, stream, listening } = native.describeSocket(fd)
+    if (family !== 'IPv4' && family !== 'IPv6') return `a socket of the family ${family}`
+    if (!stream) return 'no stream socket'
+    return listening ? undefined : 'not listening (Accept=yes is not supported)'
+  } catch {
+    return 'not open'
+  }
+}
+
+const refused = (message: string): GaidarosError =>
+  new GaidarosError('ERR_GAIDAROS_LISTEN', message)

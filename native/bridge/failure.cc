@@ -1,0 +1,27 @@
+#include "failure.h"
+
+#include <uv.h>
+
+#include <cstring>
+#include <string>
+
+namespace gaidaros {
+
+Napi::Error failure_of(Napi::Env env, const SystemError& error) {
+  Napi::Error failure =
+      Napi::Error::New(env, std::string(error.call) + ": " + std::strerror(error.code));
+  failure.Set("syscall", std::string(error.call));
+  failure.Set("errno", static_cast<double>(-error.code));
+  failure.Set("code", std::string(uv_err_name(-error.code)));
+  return failure;
+}
+
+Napi::Object address_object(Napi::Env env, const Address& address) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("address", address.text());
+  object.Set("family", address.is_v6() ? "IPv6" : "IPv4");
+  object.Set("port", address.port);
+  return object;
+}
+
+}  // namespace gaidaros

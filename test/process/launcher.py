@@ -1,0 +1,19 @@
+# A service manager that opens sockets: passes them from descriptor 3 on and becomes the given program.
+# Usage: launcher.py tcp|udp|file PROGRAM ARGUMENT...
+import os, socket, sys
+
+kind, program = sys.argv[1], sys.argv[2:]
+if kind == "file":
+    passed = os.open("/dev/null", os.O_RDONLY)
+else:
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+    opened.bind(("127.0.0.1", 0))
+    if kind == "tcp":
+        opened.listen(16)
+    passed = opened.fileno()
+if passed == 3:
+    os.set_inheritable(3, True)
+else:
+    os.dup2(passed, 3)
+environment = {**os.environ, "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "front"}
+os.execvpe(program[0], program, environment)
