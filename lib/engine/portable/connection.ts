@@ -1,5 +1,5 @@
 // What the portable engine knows of one connection. State and questions about it; what happens to it is decided
-// in traffic.ts, turns.ts and sweep.ts.
+// in arrivals.ts, turns.ts and sweep.ts.
 
 import type { Socket } from 'node:net'
 import type { Address, ConnectionInfo, Limits } from '../engine.js'
