@@ -3,6 +3,7 @@
 
 import { once } from 'node:events'
 import { connect, Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import t from 'tap'
 import type { Engine, EngineOptions, FramerSpec, Limits } from '../../lib/engine/engine.js'
 import {
@@ -16,6 +17,7 @@ import {
   REPLY_WORDS,
 } from '../../lib/engine/layout.js'
 import { createPortableEngine, portableWarnings } from '../../lib/engine/portable/index.js'
+import { Receiver } from '../../lib/engine/portable/receiver.js'
 import { REASONS } from '../../lib/engine/reasons.js'
 
 const OFF: Limits = {
@@ -206,12 +208,12 @@ async function serve(
 }
 
 t.test('input', async (t) => {
-  t.test('lines are echoed; the slab is the received chunk, and stays as it is', async (t) => {
+  t.test('lines are echoed; those of a chunk lie in one slab, which stays as it is', async (t) => {
     const { engine, host, client } = await serve(t, same)
     const one = client()
     one.socket.write('first\nsecond\nthird\n')
     await until('the echo', () => one.text === 'first\nsecond\nthird\n')
-    t.equal(host.seen[0]?.bytes.buffer, host.seen[2]?.bytes.buffer, 'nothing was copied')
+    t.equal(host.seen[0]?.bytes.buffer, host.seen[2]?.bytes.buffer, 'one slab')
     one.socket.write('and more\n')
     await until('the echo', () => one.text.endsWith('and more\n'))
     t.strictSame(host.texts, ['first\n', 'second\n', 'third\n', 'and more\n'])
@@ -222,6 +224,48 @@ t.test('input', async (t) => {
     t.match(engine.stats(), { requests: 4, replies: 4, batches: 2, records: 4, active: 1 })
     t.match(engine, { name: 'portable', description: 'node:net' })
   })
+
+  t.test('chunks of many connections share the memory that they are read into', async (t) => {
+    const { host, connected } = await serve(t, same)
+    const clients = await Promise.all(Array.from({ length: 8 }, connected))
+    const lines = clients.map((_, i) => `${`${i}`.repeat(1000 + i)}\n`)
+    for (const [i, { socket }] of clients.entries()) socket.write(lines[i] as string)
+    await until('the echoes', () => clients.every(({ text }, i) => text === lines[i]))
+    t.strictSame(host.texts.toSorted(), lines.toSorted(), 'what a handler kept was not read over')
+  })
+
+  t.test('a socket without a handle is read from as it is', async (t) => {
+    const stream = new PassThrough() as unknown as Socket
+    const chunks: string[] = []
+    const socket = new Receiver().adopt(stream, (chunk) => chunks.push(chunk.toString()))
+    t.equal(socket, stream)
+    stream.write('some')
+    await until('the chunk', () => chunks.length === 1)
+    t.strictSame(chunks, ['some'])
+  })
+
+  t.test(
+    'a paused connection is read ahead a little, and its end is told of once it goes on',
+    async (t) => {
+      const { engine, host, connected } = await serve(t, same)
+      const one = await connected()
+      one.socket.write('first\n')
+      await until('the echo', () => one.text === 'first\n')
+      const { slot, generation } = host.seen[0] as Seen
+      engine.pause(slot, generation)
+      one.socket.end('second\n')
+      await until('the bytes', () => engine.stats().bytes_in === 13)
+      // Another connection goes all the way after the FIN has come.
+      const other = await connected()
+      other.socket.write('other\n')
+      await until('the other echo', () => other.text === 'other\n')
+      t.equal(one.gone, false)
+      t.strictSame(host.texts, ['first\n', 'other\n'])
+      engine.resume(slot, generation)
+      await until('the end', () => one.ended)
+      t.equal(one.text, 'first\nsecond\n')
+    },
+  )
 
   t.test('byte by byte', async (t) => {
     const { host, connected } = await serve(t, same)

@@ -7,11 +7,13 @@ import type { Arrivals } from './arrivals.js'
 import type { Closing } from './closing.js'
 import { Connection } from './connection.js'
 import type { Context } from './context.js'
+import { Receiver } from './receiver.js'
 
 export class Acceptor {
   readonly #context: Context
   readonly #closing: Closing
   readonly #arrivals: Arrivals
+  readonly #receiver = new Receiver()
   readonly #perIp = new Map<string, number>()
 
   constructor(context: Context, closing: Closing, arrivals: Arrivals) {
@@ -20,10 +22,13 @@ export class Acceptor {
     this.#arrivals = arrivals
   }
 
-  accept(socket: Socket): void {
+  accept(accepted: Socket): void {
     const { counters, options, table } = this.#context
-    const refused = this.#refused(socket.remoteAddress ?? '')
-    const connection = table.claim(
+    const refused = this.#refused(accepted.remoteAddress ?? '')
+    const socket = this.#receiver.adopt(accepted, (chunk) =>
+      this.#arrivals.received(connection, chunk),
+    )
+    const connection: Connection = table.claim(
       (slot, generation) => new Connection(slot, generation, socket, performance.now()),
     )
     counters.accepted++

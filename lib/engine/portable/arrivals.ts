@@ -22,22 +22,24 @@ export class Arrivals {
   /** Listens to its socket. */
   attach(connection: Connection): void {
     const { socket } = connection
-    socket.on('data', (chunk: Buffer) => this.#data(connection, chunk))
     socket.on('end', () => this.#end(connection))
     socket.on('drain', () => this.#replies.flush(connection))
     socket.on('error', ({ code }: NodeJS.ErrnoException) => this.#closing.error(connection, code))
     socket.on('close', () => this.#closing.closed(connection))
   }
 
-  #data(connection: Connection, chunk: Buffer): void {
-    this.#context.counters.bytes_in += chunk.length
-    connection.bytesIn += chunk.length
+  /** Takes what has come, which lies in `chunk` for as long as this call lasts. */
+  received(connection: Connection, chunk: Buffer): void {
+    const { counters, spool } = this.#context
+    const { length } = chunk
+    counters.bytes_in += length
+    connection.bytesIn += length
     connection.touched = true
     if (connection.ending !== undefined || connection.closing !== undefined) {
-      this.#discard(connection, chunk.length)
+      this.#discard(connection, length)
       return
     }
-    connection.inbox.push(chunk)
+    connection.inbox.push(spool, chunk)
     this.#turns.pump(connection)
   }
 

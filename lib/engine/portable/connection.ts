@@ -1,5 +1,5 @@
 // What the portable engine knows of one connection. State and questions about it; what happens to it is decided
-// in traffic.ts, turns.ts and sweep.ts.
+// in arrivals.ts, turns.ts and sweep.ts.
 
 import type { Socket } from 'node:net'
 import type { Address, ConnectionInfo, Limits } from '../engine.js'
@@ -14,6 +14,9 @@ const MARKS = 4
 const FIRST_REPLY = 256
 /** No limit asked for: still fewer than the records of a turn. */
 const MOST_ROOM = 1024
+
+/** Input that is taken in although nobody wants it: a socket that is not read from cannot tell of a reset. */
+const READ_AHEAD = 16 * 1024
 
 /** Requests before `end` came at `at`: what handler_timeout is counted from. */
 export interface Mark {
@@ -104,6 +107,11 @@ export class Connection {
     return { remote, local, bytesIn, requests, bytesOut: this.output.written - unsent }
   }
 
+  /** There is something to cut, or an end to look at. */
+  get hasInput(): boolean {
+    return this.inbox.length > 0 || (this.eof && !this.finished)
+  }
+
   /**
    * How many further requests may be cut: their replies are bounded by their number, so where replies are
    * large there are fewer in flight.
@@ -145,9 +153,9 @@ export class Connection {
   /** Reads or not, as its state says. */
   steer(): void {
     const read = this.closing !== undefined || !(this.paused || this.blocked || this.stalled)
-    if (read === this.reading) return
+    // Not only when that changes: a socket that was resumed starts to read once more a tick later, paused or not.
+    if (!read && this.inbox.length > READ_AHEAD) this.socket.pause()
+    if (read && !this.reading) this.socket.resume()
     this.reading = read
-    if (read) this.socket.resume()
-    else this.socket.pause()
   }
 }

@@ -1,10 +1,13 @@
-// Input of one connection that is not cut into requests yet. A received chunk is used as it is; only an unfinished
-// frame that more bytes join is copied, into memory that doubles. Bytes that were handed out are never rewritten.
+// Input of one connection that is not cut into requests yet. A received chunk is laid into the spool; only an
+// unfinished frame that more bytes join is gathered, in memory that doubles. Bytes that were handed out are never
+// rewritten.
 
+import { View } from '../../dispatch/view.js'
 import type { FrameState } from '../../frame/framer.js'
+import type { Spool } from './spool.js'
 
 const EMPTY = Buffer.alloc(0)
-/** A rest this short is copied out of its chunk, which would otherwise be kept alive for it. */
+/** A rest this short is copied out of its slab, which would otherwise be kept alive for it. */
 const REST_BYTES = 4096
 const SMALLEST = 1024
 
@@ -24,17 +27,23 @@ export class Inbox {
   /** The bytes, beginning at the first that is not cut. */
   view(): Buffer {
     const { buffer, start, end } = this
-    return start === 0 && end === buffer.length ? buffer : buffer.subarray(start, end)
+    // All buffers here begin where their memory does.
+    return new View(buffer.buffer, start, end - start)
   }
 
-  push(chunk: Buffer): void {
+  /** Takes a copy. */
+  push(spool: Spool, chunk: Buffer): void {
+    const { length } = chunk
     if (this.start === this.end) {
-      this.#take(chunk)
+      spool.copy(chunk, 0, length)
+      this.buffer = spool.buffer
+      this.start = spool.start
+      this.end = spool.end
       return
     }
-    if (!this.#owned || this.end + chunk.length > this.buffer.length) this.#grow(chunk.length)
+    if (!this.#owned || this.end + length > this.buffer.length) this.#grow(length)
     this.buffer.set(chunk, this.end)
-    this.end += chunk.length
+    this.end += length
   }
 
   /** The first `bytes` are cut off. */
@@ -43,33 +52,32 @@ export class Inbox {
     if (this.start === this.end) this.clear()
   }
 
-  /** What is left will wait for more input: do not keep a large chunk alive for a short rest. */
+  /** What is left will wait for more input: do not keep a large slab alive for a short rest. */
   settle(): void {
     const rest = this.length
     if (this.#owned || rest > REST_BYTES || rest * 4 > this.buffer.length) return
-    this.#take(Buffer.from(this.view()))
+    this.#move(rest)
   }
 
   clear(): void {
-    this.#take(EMPTY)
+    this.buffer = EMPTY
+    this.start = 0
+    this.end = 0
+    this.#owned = false
     this.state.scanned = 0
   }
 
-  #take(buffer: Buffer): void {
-    this.buffer = buffer
-    this.start = 0
-    this.end = buffer.length
-    this.#owned = false
+  #grow(more: number): void {
+    this.#move(Math.max(SMALLEST, 2 * (this.length + more)))
   }
 
-  #grow(more: number): void {
-    const rest = this.view()
-    const wanted = rest.length + more
-    const fresh = Buffer.allocUnsafeSlow(Math.max(SMALLEST, 2 * wanted))
-    fresh.set(rest)
-    this.buffer = fresh
+  /** Gives the bytes memory of their own, of `size` bytes. */
+  #move(size: number): void {
+    const fresh = Buffer.allocUnsafeSlow(size)
+    fresh.set(this.view())
+    this.end = this.length
     this.start = 0
-    this.end = rest.length
+    this.buffer = fresh
     this.#owned = true
   }
 }

@@ -115,7 +115,7 @@ export class PortableEngine implements Engine {
     const connection = this.#open(slot, generation)
     if (connection === undefined) return
     connection.paused = false
-    if (connection.inbox.length > 0) this.#context.wake(connection)
+    if (connection.hasInput) this.#context.wake(connection)
     connection.steer()
   }
 

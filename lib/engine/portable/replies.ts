@@ -86,7 +86,7 @@ export class Replies {
   #unblock(connection: Connection): void {
     connection.blocked = false
     if (connection.watched) this.#context.tell(KIND.drained, connection, connection.queued)
-    if (connection.inbox.length > 0) this.#context.wake(connection)
+    if (connection.hasInput) this.#context.wake(connection)
     connection.steer()
   }
 

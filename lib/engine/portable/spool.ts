@@ -1,5 +1,5 @@
-// Memory that copied replies are laid into, one behind the other, so that the replies of a turn leave in one
-// write. Bytes are handed to sockets by reference: a full slab is replaced, never rewritten.
+// Memory that received chunks and copied replies are laid into, one behind the other, so that the replies of a turn
+// leave in one write. Bytes are handed to handlers and sockets by reference: a full slab is replaced, never rewritten.
 
 const SLAB_BYTES = 64 * 1024
 /** Longer pieces get memory of their own, or each would throw a half-used slab away. */

@@ -1,5 +1,5 @@
 // Turns: input is cut into records, the host answers them in one call, and the answers are put on their way.
-// Each received chunk is a turn of its own, and its slab is the chunk itself: nothing is copied.
+// Each received chunk is a turn of its own; requests are cut where the chunk lies in the spool.
 
 import type { Frame, JsFramer } from '../../frame/framer.js'
 import type { EngineHost } from '../engine.js'
@@ -152,7 +152,8 @@ export class Turns {
   #finish(connection: Connection): void {
     const { inbox } = connection
     const { framer } = this.#context
-    if (connection.dead || connection.stalled || connection.closing !== undefined) return
+    const { blocked, closing, dead, paused, stalled } = connection
+    if (dead || closing !== undefined || paused || blocked || stalled) return
     connection.finished = true
     if (framer === undefined) {
       this.#context.tell(KIND.ended, connection, 0)
