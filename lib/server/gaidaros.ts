@@ -200,7 +200,8 @@ export class Gaidaros implements AsyncDisposable {
       if (logs.access) logs.access.handler = handlerName(this.#settings, resolved)
       return adapt(resolved)
     }
-    if (privileges !== undefined && canOpenSockets()) return this.#listenAndDrop(load, privileges, logs)
+    if (privileges !== undefined && canOpenSockets())
+      return this.#listenAndDrop(load, privileges, logs)
     const plan = await load()
     const make = () => this.#makeEngine(plan, logs)
     const specs = this.#inherited()

@@ -10,7 +10,10 @@ import type { Variant } from './variant.js'
  */
 export async function unavailable(variant: Variant): Promise<string | undefined> {
   try {
-    const served = await new Served(variant.options).listen()
+    const served = await new Served(
+      variant.options,
+      variant.sent ? import.meta.filename : undefined,
+    ).listen()
     await served.teardown()
     return undefined
   } catch (error) {

@@ -17,13 +17,17 @@ export class Context {
   readonly variant: Variant
   private readonly started: Served[] = []
 
-  constructor(variant: Variant) {
+  private readonly caseFile: string | undefined
+
+  /** @param caseFile of the case, where its variant runs handlers elsewhere */
+  constructor(variant: Variant, caseFile: string) {
     this.variant = variant
+    this.caseFile = variant.sent ? caseFile : undefined
   }
 
   /** A server that is constructed with the variant's options and `options`, not yet listening. */
   make(options: Options = {}): Served {
-    const served = new Served({ ...this.variant.options, ...options })
+    const served = new Served({ ...this.variant.options, ...options }, this.caseFile)
     this.started.push(served)
     return served
   }
@@ -31,6 +35,12 @@ export class Context {
   /** A listening server. */
   serve(options: Options = {}): Promise<Served> {
     return this.make(options).listen()
+  }
+
+  /** Why a case says nothing about its variant: what its handler needs is not where the handler runs. */
+  get unfit(): string | undefined {
+    if (this.caseFile === undefined) return undefined
+    return this.started.map((served) => served.sawNoCase).find((reason) => reason !== undefined)
   }
 
   async teardown(): Promise<void> {

@@ -1,12 +1,11 @@
 // A server under test with its clients and log lines, torn down with the case that made it.
 
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Gaidaros as Built } from '../../dist/index.js'
 import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
-import { Gaidaros as Built } from '../../dist/index.js'
 import { Client, type ClientOptions } from './client.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 
@@ -23,48 +22,54 @@ const FUNCTIONS = [
   'closed',
 ]
 
+/** A method stands for itself only within an object. */
+const isMethod = (text: string): boolean =>
+  /^(async\s+)?\*?\s*(?!function\b|async\b)[\w$]+\s*\(/.test(text)
+
 /**
- * Options of a server whose handler runs elsewhere: its functions become a module. They must not look at
- * anything of their case; what several need stands in handlers.ts, whose exports they see.
+ * Options of a server whose handler runs elsewhere: its functions are written behind the text of the file that
+ * their case stands in, as a module beside it. They see what that file declares, and nothing of their case.
  */
-function sent(options: Options): Options {
-  const { sent: _, ...rest } = options
-  const given = FUNCTIONS.filter((name) => typeof rest[name] === 'function')
-  if (given.length === 0) return rest
-  const shared = new URL('../fixtures/conformance-handlers.mjs', import.meta.url).href
-  const lines = given.map((name) => {
+function sent(options: Options, caseFile: string): Options {
+  const rest = { ...options }
+  const lines: string[] = []
+  for (const name of FUNCTIONS) {
+    if (typeof rest[name] !== 'function') continue
     const text = String(rest[name])
     delete rest[name]
-    // A method stands for itself only within an object.
-    const isMethod = /^(async\s+)?\*?\s*(?!function\b|async\b)[\w$]+\s*\(/.test(text)
-    return isMethod
-      ? `export const { ${name} } = { ${text} }`
-      : `export const ${name} = ${text}`
-  })
-  const imports = `import * as shared from ${JSON.stringify(shared)}\nObject.assign(globalThis, shared)\n`
-  const path = join(mkdtempSync(join(tmpdir(), 'gaidaros-conformance-')), 'handler.mjs')
-  writeFileSync(path, `${imports}${lines.join('\n')}\n`)
+    const value = isMethod(text) ? `({ ${text} }).${name}` : text
+    lines.push(`const sent_${name} = ${value}`, `export { sent_${name} as ${name} }`)
+  }
+  if (lines.length === 0) return rest
+  const folder = mkdtempSync(join(dirname(caseFile), 'sent-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const path = join(folder, 'handler.ts')
+  const context = readFileSync(caseFile, 'utf8').replaceAll(/from '\.\.?\//g, (from) =>
+    from === "from './" ? "from '../" : "from '../../",
+  )
+  writeFileSync(path, `${context}\n// @ts-nocheck\n${lines.join('\n')}\n`)
   return { ...rest, handlerModule: path }
 }
 
 export class Served {
-  readonly server: Pick<Gaidaros, 'serve' | 'close' | 'stats' | 'setLimits' | 'handle' | 'closed' | 'addresses' | 'engine'>
+  readonly server: Pick<Gaidaros, keyof Gaidaros>
   /** Log lines so far, one string each. */
   readonly lines: string[] = []
   addresses: readonly Address[] = []
   private readonly clients: Client[] = []
 
-  constructor(options: Options) {
+  /** @param caseFile where the handler's functions stand, when they are to run in another thread or process */
+  constructor(options: Options, caseFile?: string) {
     // Workers are started from what is built, without the flags that compile the tests.
-    if (options['sent'] === true) process.execArgv.length = 0
-    const Server = options['sent'] === true ? Built : Gaidaros
+    if (caseFile !== undefined) process.execArgv.length = 0
+    const Server = caseFile === undefined ? Gaidaros : Built
     this.server = new Server({
       host: '127.0.0.1',
       port: 0,
       // Cases that leave a handler unanswered are torn down soon.
       shutdownGrace: '300ms',
       log: (line) => void this.lines.push(line),
-      ...(options['sent'] === true ? sent(options) : options),
+      ...(caseFile === undefined ? options : sent(options, caseFile)),
     } as ConstructorParameters<typeof Gaidaros>[0])
   }
 
@@ -116,6 +121,12 @@ export class Served {
 
   async reachActive(count: number): Promise<void> {
     await this.reach((s) => s.active === count, `${count} active connections`)
+  }
+
+  /** A handler that ran elsewhere looked at something of its case. */
+  get sawNoCase(): string | undefined {
+    const line = this.lines.find((each) => /ReferenceError: \w+ is not defined/.test(each))
+    return line && /ReferenceError: \w+ is not defined/.exec(line)?.[0]
   }
 
   /** Waits for a log line that matches. */

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap'
 import { unavailable } from './available.js'
 import { type Case, Context } from './case.js'
-import { SUBJECTS } from './cases/index.js'
+import { fileOf, SUBJECTS } from './cases/index.js'
 import { refuse, type Variant } from './variant.js'
 
 const JOBS = Number(process.env['GAIDAROS_TEST_JOBS'] ?? '8')
@@ -13,13 +13,14 @@ function wanted(name: string): boolean {
   return only === undefined || name.includes(only)
 }
 
-async function runCase(test: Test, variant: Variant, run: Case): Promise<void> {
-  const ctx = new Context(variant)
+async function runCase(test: Test, variant: Variant, file: string, run: Case): Promise<void> {
+  const ctx = new Context(variant, file)
   try {
     await run(test, ctx)
   } catch (error) {
     // What the teardown of a failed case finds is a consequence of the failure.
     await ctx.teardown().catch(() => undefined)
+    if (ctx.unfit !== undefined) return void test.pass(ctx.unfit, { skip: ctx.unfit })
     throw error
   }
   await ctx.teardown()
@@ -34,10 +35,11 @@ export async function conformance(variant: Variant): Promise<void> {
   if (reason !== undefined) return refuse(t, `${variant.name}: ${reason}`)
   t.jobs = JOBS
   for (const [subject, cases] of Object.entries(SUBJECTS)) {
+    if (variant.subjects?.includes(subject) === false) continue
     for (const [name, run] of Object.entries(cases)) {
       const title = `${subject}: ${name}`
       if (!wanted(title)) continue
-      void t.test(title, { buffered: true }, (test) => runCase(test, variant, run))
+      void t.test(title, { buffered: true }, (test) => runCase(test, variant, fileOf(subject), run))
     }
   }
 }

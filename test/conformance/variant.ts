@@ -7,6 +7,10 @@ export interface Variant {
   engine: 'native' | 'portable'
   /** What every server of this variant is constructed with. */
   options: Record<string, unknown>
+  /** Handlers run in other threads or processes. */
+  sent?: boolean
+  /** Only these subjects; all of them by default. */
+  subjects?: readonly string[]
 }
 
 const native = (name: string, options: Record<string, unknown>): Variant => ({
@@ -14,6 +18,13 @@ const native = (name: string, options: Record<string, unknown>): Variant => ({
   engine: 'native',
   options: { engine: 'native', ...options },
 })
+
+/** With workers: so far the subjects that hold on them. */
+const workers = (
+  name: string,
+  options: Record<string, unknown>,
+  subjects: readonly string[],
+): Variant => ({ ...native(name, { handlerPoolSize: 2, ...options }), sent: true, subjects })
 
 export const VARIANTS = {
   edge: native('native, epoll edge', { pollingType: 'edge' }),
@@ -23,18 +34,14 @@ export const VARIANTS = {
     pollingType: 'edge',
     sendBatching: false,
   }),
-  threadpool: native('threadpool, epoll edge', {
-    pollingType: 'edge',
-    handlerType: 'threadpool',
-    handlerPoolSize: 2,
-    sent: true,
-  }),
-  procpool: native('procpool, io_uring', {
-    pollingType: 'completion',
-    handlerType: 'procpool',
-    handlerPoolSize: 2,
-    sent: true,
-  }),
+  threadpool: workers(
+    'threadpool, epoll edge',
+    { pollingType: 'edge', handlerType: 'threadpool' },
+    ['framing', 'pipelining', 'order'],
+  ),
+  procpool: workers('procpool, io_uring', { pollingType: 'completion', handlerType: 'procpool' }, [
+    'order',
+  ]),
   gthread: native('gthread, epoll level', { pollingType: 'level', handlerType: 'gthread' }),
   gthreadpool: native('gthreadpool, io_uring', {
     pollingType: 'completion',

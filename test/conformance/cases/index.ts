@@ -1,5 +1,6 @@
 // The one list of cases, by subject.
 
+import { join } from 'node:path'
 import type { Cases } from '../case.js'
 import { asynchronous } from './async.js'
 import { backpressure } from './backpressure.js'
@@ -41,3 +42,19 @@ export const SUBJECTS: Record<string, Cases> = {
   statistics,
   'bad input': badinput,
 }
+
+/** Files of the subjects that are not named like theirs. */
+const FILES: Record<string, string> = {
+  'framing by functions': 'jsframing',
+  'half-close': 'halfclose',
+  'timers and limits': 'timers',
+  'types of requests and replies': 'codec',
+  connection: 'hooks',
+  addresses: 'options',
+  'start and stop': 'shutdown',
+  'bad input': 'badinput',
+}
+
+/** Where a subject's cases stand. */
+export const fileOf = (subject: string): string =>
+  join(import.meta.dirname, `${FILES[subject] ?? subject}.ts`)
