@@ -2,7 +2,14 @@
 // plain call into the addon.
 
 import { GaidarosError } from '../errors.js'
-import { type Addon, type NativeCore, native, nativeError } from '../native.js'
+import {
+  type Addon,
+  type NativeCore,
+  native,
+  nativeError,
+  type OpenListener,
+  type OpenSpec,
+} from '../native.js'
 import type {
   Address,
   ConnectionInfo,
@@ -14,6 +21,7 @@ import type {
   ListenSpec,
 } from './engine.js'
 import { LAYOUT_VERSION, RECORD_WORDS, REPLY_WORDS } from './layout.js'
+import { listenFailure } from './listenfailure.js'
 import { type CloseReason, REASONS } from './reasons.js'
 
 /** What this machine permits; `reason` says why something is not to be had. */
@@ -75,6 +83,19 @@ export function createNativeEngine(options: EngineOptions, host: EngineHost): En
   return new NativeEngine(native, options, host)
 }
 
+/**
+ * A listening socket that no engine has: for a process that only holds it, or hands it on.
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN
+ */
+export function openListener(spec: OpenSpec): OpenListener {
+  if (native === undefined) throw new GaidarosError('ERR_GAIDAROS_ENGINE', firstLine(nativeError))
+  try {
+    return native.openListener(spec)
+  } catch (error) {
+    throw listenFailure(spec, error as NodeJS.ErrnoException)
+  }
+}
+
 class NativeEngine implements Engine {
   readonly name = 'native'
   readonly description: string
@@ -118,19 +139,7 @@ class NativeEngine implements Engine {
     try {
       return this.#core.listen(spec)
     } catch (error) {
-      const { code, errno, syscall, message } = error as NodeJS.ErrnoException
-      throw new GaidarosError(
-        'ERR_GAIDAROS_LISTEN',
-        `cannot listen on ${spec.address} port ${spec.port}: ${message}`,
-        {
-          ...(errno === undefined ? {} : { errno }),
-          ...(code === undefined ? {} : { errnoCode: code }),
-          ...(syscall === undefined ? {} : { syscall }),
-          address: spec.address,
-          port: spec.port,
-        },
-        error,
-      )
+      throw listenFailure(spec, error as NodeJS.ErrnoException)
     }
   }
 
@@ -197,6 +206,18 @@ class NativeEngine implements Engine {
 
   stopListening(): void {
     this.#core.stopListening()
+  }
+
+  watchListener(listener: number): void {
+    this.#core.watchListener(listener)
+  }
+
+  unwatchListener(listener: number): void {
+    this.#core.unwatchListener(listener)
+  }
+
+  get accepting(): boolean {
+    return this.#core.accepting
   }
 }
 

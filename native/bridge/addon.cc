@@ -9,6 +9,7 @@
 #include "../loop/layout.h"
 #include "../poller/probe.h"
 #include "engine.h"
+#include "listener.h"
 
 namespace gaidaros {
 
@@ -43,6 +44,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   if (uv_version() >> 16 != 1 || uv_handle_size(UV_POLL) != sizeof(uv_poll_t))
     throw Napi::Error::New(env, "built for another libuv: rebuild the addon for this Node");
   exports.Set("Engine", Engine::define(env));
+  exports.Set("openListener", Napi::Function::New<open_listener_call>(env));
   exports.Set("layout", Napi::Function::New<layout>(env));
   exports.Set("probe", Napi::Function::New<probe>(env));
   return exports;

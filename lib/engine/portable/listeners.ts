@@ -3,31 +3,14 @@
 import {
   type AddressInfo,
   createServer,
+  isIPv6,
   type ListenOptions,
   type Server,
   type Socket,
 } from 'node:net'
-import { GaidarosError } from '../../errors.js'
 import type { Address, ListenSpec } from '../engine.js'
+import { listenFailure } from '../listenfailure.js'
 import type { Context } from './context.js'
-
-function failure(spec: ListenSpec, error: NodeJS.ErrnoException): GaidarosError {
-  const where =
-    spec.fd === undefined ? `${spec.address} port ${spec.port}` : `descriptor ${spec.fd}`
-  const { errno, code, syscall } = error
-  return new GaidarosError(
-    'ERR_GAIDAROS_LISTEN',
-    `cannot listen on ${where}: ${error.message}`,
-    {
-      address: spec.address,
-      port: spec.port,
-      ...(errno !== undefined && { errno }),
-      ...(code !== undefined && { errnoCode: code }),
-      ...(syscall !== undefined && { syscall }),
-    },
-    error,
-  )
-}
 
 /** How node:net names it. `exclusive`: a worker of node:cluster listens by itself. */
 function listenOptions(spec: ListenSpec): ListenOptions & { fd?: number } {
@@ -40,6 +23,8 @@ export class Listeners {
   readonly #context: Context
   readonly #accept: (socket: Socket) => void
   readonly #servers = new Set<Server>()
+  /** By the number of the listen() call: how it was asked for, and its server while it accepts. */
+  readonly #places: { spec: ListenSpec; server?: Server }[] = []
   /** Accepted before start(); nothing of them is read. */
   #early: Socket[] | undefined = []
   #closed: Promise<unknown>[] = []
@@ -49,14 +34,42 @@ export class Listeners {
     this.#accept = accept
   }
 
-  listen(spec: ListenSpec): Promise<Address> {
+  async listen(spec: ListenSpec): Promise<Address> {
+    const place = { spec }
+    this.#places.push(place)
+    if (!spec.dormant) return this.#open(place)
+    return {
+      address: spec.address,
+      family: isIPv6(spec.address) ? 'IPv6' : 'IPv4',
+      port: spec.port,
+    }
+  }
+
+  /** node:net accepts as soon as it listens, so a dormant descriptor is not listened on before. */
+  async watch(number: number): Promise<void> {
+    const place = this.#places[number]
+    if (place !== undefined && place.server === undefined) await this.#open(place)
+  }
+
+  unwatch(number: number): void {
+    const server = this.#places[number]?.server
+    if (server === undefined || !this.#servers.delete(server)) return
+    server.close()
+  }
+
+  get accepting(): boolean {
+    return this.#servers.size > 0
+  }
+
+  #open(place: { spec: ListenSpec; server?: Server }): Promise<Address> {
     const server = this.#make()
     return new Promise((resolve, reject) => {
-      const refused = (error: Error) => reject(failure(spec, error))
+      const refused = (error: Error) => reject(listenFailure(place.spec, error))
       server.once('error', refused)
-      server.listen(listenOptions(spec), () => {
+      server.listen(listenOptions(place.spec), () => {
         server.off('error', refused)
         server.on('error', () => this.#context.counters.accept_errors++)
+        place.server = server
         this.#add(server)
         const { address, family, port } = server.address() as AddressInfo
         resolve({ address, family: family === 'IPv6' ? 'IPv6' : 'IPv4', port })
