@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'ERR_GAIDAROS_STATE' // a call that does not fit the server's state
   | 'ERR_GAIDAROS_LISTEN' // socket, bind or listen failed
   | 'ERR_GAIDAROS_ENGINE' // the wanted engine or polling type cannot be had
+  | 'ERR_GAIDAROS_POOL' // a server process cannot be started, or dies again and again
   | 'ERR_GAIDAROS_REPLY' // a handler's reply is of a type that has no bytes
 
 /** What the machine said, where a system call failed. */

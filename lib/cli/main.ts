@@ -8,6 +8,8 @@ import {
   resolve,
   usage,
 } from '../options/index.js'
+import type { HeldSocket } from '../server/pool/sockets.js'
+import { takeInherited } from '../server/pool/successor.js'
 import { checkConfig } from './check-config.js'
 import { EXIT, exitStatus, failureLines } from './failure.js'
 import { probeLines } from './probe.js'
@@ -29,7 +31,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (asksFor(line, 'version')) return told(versionLine())
   if (asksFor(line, 'probe')) return told(...probeLines())
   try {
-    return await act(resolve({ commandLine: line, environment: process.env }))
+    // A supervisor's descriptors are no option; the variable is gone before options are looked for.
+    const inherited = takeInherited(process.env)
+    const resolveAll = () =>
+      resolve({ commandLine: parseCommandLine(argv), environment: process.env })
+    return await act(resolveAll(), resolveAll, inherited)
   } catch (error) {
     complain(...failureLines(error, asksFor(line, 'verbose')))
     return exitStatus(error)
@@ -41,9 +47,13 @@ function told(...lines: string[]): number {
   return EXIT.ok
 }
 
-async function act(resolved: Resolved): Promise<number> {
+async function act(
+  resolved: Resolved,
+  again: () => Resolved,
+  inherited: readonly HeldSocket[] | undefined,
+): Promise<number> {
   const { settings } = resolved
   if (settings.printConfig) return told(printConfig(resolved))
   if (settings.checkConfig) return told(...(await checkConfig(resolved)))
-  return serve(resolved)
+  return serve(resolved, again, inherited)
 }

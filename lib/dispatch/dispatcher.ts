@@ -4,6 +4,7 @@
 import type { Engine, EngineHost } from '../engine/engine.js'
 import { ANSWER, KIND, RECORD, RECORD_BIG, RECORD_WORDS, REPLY_WORDS } from '../engine/layout.js'
 import { ABNORMAL, type CloseReason, REASONS } from '../engine/reasons.js'
+import { misuse } from '../errors.js'
 import type { Log } from '../server/log.js'
 import { batchLoop } from './batchloop.js'
 import { readView, requestReader, responseEncoder, textEncoding } from './codec.js'
@@ -32,7 +33,7 @@ const NOTHING: RawBuffer = Buffer.alloc(0) as RawBuffer
 export class Dispatcher implements EngineHost {
   readonly failures: Failures
   readonly #options: DispatcherOptions
-  readonly #plan: HandlerPlan
+  #plan: HandlerPlan
   #engine: Engine | undefined
   #connections: Connections | undefined
   #replies: Replies | undefined
@@ -47,19 +48,41 @@ export class Dispatcher implements EngineHost {
 
   /** Gives the engine that was made with this host. Call it once, before the engine starts. */
   attach(engine: Engine): void {
-    const plan = this.#plan
     this.#engine = engine
     this.#connections = new Connections(engine, this.#options.outputHighWater)
+    this.#begin(engine, this.#connections)
+  }
+
+  /**
+   * Hands the next requests to another handler; those in flight are finished by the present one. Connections and
+   * what they hold stay. Not from within a turn.
+   * @returns hooks that the engine was not made for: they are not called
+   * @throws TypeError ERR_GAIDAROS_HANDLER when requests would be framed otherwise
+   */
+  replace(plan: HandlerPlan): string[] {
+    if (framingOf(plan) !== framingOf(this.#plan))
+      throw misuse(
+        'ERR_GAIDAROS_HANDLER',
+        'end_request, split_request: the handler frames its requests otherwise than before; that needs a restart',
+      )
+    const before = this.#plan
+    this.#plan = plan
+    if (this.#engine && this.#connections) this.#begin(this.#engine, this.#connections)
+    return (['opened', 'closed'] as const).filter((hook) => plan[hook] && !before[hook])
+  }
+
+  #begin(engine: Engine, connections: Connections): void {
+    const plan = this.#plan
     this.#replies = new Replies({
       engine,
-      connections: this.#connections,
+      connections,
       failures: this.failures,
       encode: responseEncoder(plan.encodeResponse),
       encoding: textEncoding(plan.decodeRequest, plan.encodeResponse),
       wrapping: wrappingOf(plan),
       keepalive: plan.keepalive,
     })
-    this.#loop = this.#chooseLoop(this.#connections, this.#replies)
+    this.#loop = this.#chooseLoop(connections, this.#replies)
   }
 
   /** Takes over changed limits while running. */
@@ -87,7 +110,7 @@ export class Dispatcher implements EngineHost {
   #chooseLoop(connections: Connections, replies: Replies): Loop {
     const { handleRequest, handleBatch, framing, seesConnection } = this.#plan
     const other = (index: number) => this.#other(index)
-    if (framing !== undefined) this.#framing = this.#makeFraming(connections, replies)
+    if (framing !== undefined) this.#frame(connections, replies)
     if (handleBatch !== undefined) return batchLoop({ replies, connections, handleBatch, other })
     if (handleRequest === undefined) throw new TypeError('plan without a handler')
     const parts: LoopParts = { replies, connections, handle: handleRequest, seesConnection, other }
@@ -95,10 +118,10 @@ export class Dispatcher implements EngineHost {
     return read === undefined ? bytesLoop(parts) : decodedLoop(parts, read)
   }
 
-  #makeFraming(connections: Connections, replies: Replies): Framing {
+  #frame(connections: Connections, replies: Replies): void {
     const { framing, handleRequest, handleBatch, decodeRequest } = this.#plan
     if (framing === undefined) throw new TypeError('plan without framing')
-    return new Framing({
+    const options = {
       framing,
       connections,
       replies,
@@ -106,7 +129,9 @@ export class Dispatcher implements EngineHost {
       handleBatch,
       read: requestReader(decodeRequest) ?? readView,
       ...this.#options,
-    })
+    }
+    if (this.#framing === undefined) this.#framing = new Framing(options)
+    else this.#framing.replace(options)
   }
 
   /** Records other than a request in the slab, and every record after a connection was stopped. */
@@ -210,6 +235,12 @@ export class Dispatcher implements EngineHost {
     }
   }
 }
+
+/** What tells whether two plans cut alike. Functions of the handler count as the same: they are swapped. */
+const framingOf = ({ framer, framing }: HandlerPlan): string =>
+  JSON.stringify([framer, framing], (_, value) =>
+    typeof value === 'function' ? 'function' : value,
+  )
 
 function wrappingOf(plan: HandlerPlan): Wrapping {
   const { framer, framing } = plan

@@ -3,7 +3,7 @@
 
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import type { Address, Engine, ListenSpec } from '../engine/engine.js'
+import type { Address, ListenSpec } from '../engine/engine.js'
 import { GaidarosError } from '../errors.js'
 
 export interface BindOptions {
@@ -23,21 +23,28 @@ interface Target {
 /** Port 0 for two addresses: the first one's port may be taken on the second; so often another is tried. */
 const TRIES = 5
 
+/** Who listens: an engine, or a supervisor's sockets. */
+export interface Listener {
+  listen(spec: ListenSpec): Address | Promise<Address>
+  close(graceMs: number): Promise<void> | void
+}
+
 /**
  * Binds every address that the options ask for.
- * @throws GaidarosError ERR_GAIDAROS_LISTEN; what was bound before stays so until the engine is closed
+ * @param make called again when a port was taken meanwhile
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN; nothing stays bound then
  */
-export async function bind(
-  makeEngine: () => Engine,
+export async function bind<L extends Listener>(
+  make: () => L,
   options: BindOptions,
-): Promise<{ engine: Engine; addresses: Address[] }> {
+): Promise<{ listener: L; addresses: Address[] }> {
   const targets = await resolveTargets(options)
   for (let tries = 1; ; tries++) {
-    const engine = makeEngine()
+    const listener = make()
     try {
-      return { engine, addresses: await bindAll(engine, targets, options) }
+      return { listener, addresses: await bindAll(listener, targets, options) }
     } catch (error) {
-      await engine.close(0)
+      await listener.close(0)
       const again = options.port === 0 && targets.length > 1 && tries < TRIES && isTaken(error)
       if (!again) throw error
     }
@@ -45,7 +52,7 @@ export async function bind(
 }
 
 async function bindAll(
-  engine: Engine,
+  listener: Listener,
   targets: Target[],
   options: BindOptions,
 ): Promise<Address[]> {
@@ -55,7 +62,7 @@ async function bindAll(
     const port = addresses[0]?.port ?? options.port
     const spec: ListenSpec = { address, v6only, port, backlog: options.backlog }
     try {
-      addresses.push(await engine.listen(spec))
+      addresses.push(await listener.listen(spec))
     } catch (error) {
       if (!optional || !isAbsent(error)) throw error
     }

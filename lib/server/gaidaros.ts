@@ -1,20 +1,22 @@
-// The server: options in, a listening engine out, and an orderly end. One event loop in this process.
+// The server: options in, a listening engine out, and an orderly end. In one event loop of this process, or in
+// server processes that this one supervises: that is its backend's.
 
 import { deferred } from '../dispatch/deferred.js'
-import { Dispatcher } from '../dispatch/dispatcher.js'
 import type { HandlerPlan } from '../dispatch/plan.js'
-import type { Address, Engine, EngineStats, Limits } from '../engine/engine.js'
-import { createEngine } from '../engine/index.js'
+import type { Address, Limits } from '../engine/engine.js'
 import { misuse } from '../errors.js'
-import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import { resolve } from '../options/index.js'
-import type { GaidarosOptions as Options, Settings } from '../options/settings.js'
-import { bind } from './binding.js'
-import { engineLimits, engineOptions } from './engineoptions.js'
+import type { GaidarosOptions as Options, SettingName, Settings } from '../options/settings.js'
+import type { Backend, EngineInfo, ReloadReport } from './backend.js'
+import { optionName } from './changes.js'
+import { engineLimits } from './engineoptions.js'
+import { InProcess } from './inprocess.js'
 import { Log } from './log.js'
 import { type Logger, lineLogger, stderrLogger } from './logger.js'
 import { onceOnly } from './oneshot.js'
-import { emptyStats, type ServerStats } from './stats.js'
+import type { HeldSocket } from './pool/sockets.js'
+import { Supervisor } from './pool/supervisor.js'
+import { emptyStats, type ProcessStats, type ServerStats } from './stats.js'
 
 /** Where log events go; by default lines on stderr. */
 export interface LogOptions {
@@ -40,15 +42,16 @@ type State = 'new' | 'starting' | 'serving' | 'closing' | 'closed'
 export class Gaidaros implements AsyncDisposable {
   /** Settles when the server is closed; rejects with the handler's error under die_on_error. */
   readonly closed: Promise<void>
-  readonly #settings: Settings
+  #settings: Settings
   readonly #log: Log
+  /** The user's own. */
+  readonly #ownLog: Logger | undefined
+  readonly #inherited: readonly HeldSocket[] | undefined
   #state: State = 'new'
   #starting: Promise<readonly Address[]> | undefined
   #closing: Promise<void> | undefined
-  #addresses: readonly Address[] = []
-  #engine: Engine | undefined
-  #dispatcher: Dispatcher | undefined
-  #lastStats: EngineStats | undefined
+  #backend: Backend | undefined
+  #supervisor: Supervisor | undefined
   #limits: Limits
   #fatal: { error: unknown } | undefined
   readonly #end = deferred()
@@ -56,27 +59,45 @@ export class Gaidaros implements AsyncDisposable {
   constructor(options: GaidarosOptions = {}) {
     const { logger, log, ...given } = options
     this.#settings = isResolved(given) ? given.settings : resolve({ options: given }).settings
+    this.#inherited = isResolved(given) ? given.inherited : undefined
+    if (isPool(this.#settings)) checkFunctions(this.#settings)
     this.#limits = engineLimits(this.#settings)
-    this.#log = new Log(logger ?? defaultLogger(this.#settings, log))
+    const level = levelOf(this.#settings)
+    this.#ownLog = logger ?? (log && lineLogger(level, log))
+    this.#log = new Log(this.#ownLog ?? stderrLogger(level))
     this.closed = this.#end.promise
     // Whoever never looks at `closed` has the error in the log; it must not end the process.
     this.closed.catch(() => undefined)
   }
 
   /** A server of settings that were resolved already, as the command does from all its sources. */
-  static fromSettings(settings: Settings, log: LogOptions = {}): Gaidaros {
-    const resolved: Resolved = { [RESOLVED]: true, settings }
+  static fromSettings(
+    settings: Settings,
+    log: LogOptions = {},
+    inherited?: readonly HeldSocket[],
+  ): Gaidaros {
+    const resolved: Resolved = { [RESOLVED]: true, settings, inherited }
     return new Gaidaros({ ...resolved, ...log } as GaidarosOptions)
   }
 
   /** Where it listens; empty before serve() has resolved. */
   get addresses(): readonly Address[] {
-    return this.#addresses
+    return this.#state === 'new' || this.#state === 'starting'
+      ? []
+      : (this.#backend?.addresses ?? [])
   }
 
   /** The engine's name and what it does, for example 'epoll edge, batched sends'; undefined before serve(). */
-  get engine(): { name: Engine['name']; description: string } | undefined {
-    return this.#engine && { name: this.#engine.name, description: this.#engine.description }
+  get engine(): EngineInfo | undefined {
+    const engine = this.#backend?.engine
+    return engine && { name: engine.name, description: engine.description }
+  }
+
+  /** What supervises the server processes, to have more or fewer of them; undefined where server_type is "". */
+  get supervisor():
+    | Pick<Supervisor, 'grow' | 'shrink' | 'suspend' | 'upgrade' | 'successor'>
+    | undefined {
+    return this.#supervisor
   }
 
   /**
@@ -92,16 +113,18 @@ export class Gaidaros implements AsyncDisposable {
   async handle(): Promise<void> {
     if (this.#state !== 'new')
       throw stateError('handle()', this.#state, 'a server that is not serving yet')
+    if (isPool(this.#settings))
+      throw misuse('ERR_GAIDAROS_OPTION', 'server_type: handle() wanted "", one process')
     await this.#serve((plan) => onceOnly(plan, () => void this.close()))
     await this.closed
   }
 
   /**
-   * Stops accepting, lets what is in flight finish for at most shutdown_grace, closes the rest. Resolves when
-   * every descriptor is closed; calling it again returns the same promise.
+   * Stops accepting, lets what is in flight finish for at most shutdown_grace (or graceMs), closes the rest.
+   * Resolves when every descriptor is closed and every process is gone; calling it again returns the same promise.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  close(graceMs?: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs)
     return this.#closing
   }
 
@@ -109,18 +132,69 @@ export class Gaidaros implements AsyncDisposable {
     await this.close()
   }
 
-  /** Counters since the start; also those of the last moment once it is closed. */
+  /**
+   * After an upgrade: leaves the port to the new binary, keeps every connection until it ends or reload_grace has
+   * passed, then is closed. Without one it is close().
+   */
+  handOver(): Promise<void> {
+    const supervisor = this.#supervisor
+    if (this.#state !== 'serving' || !supervisor?.successor.isRunning) return this.close()
+    this.#closing ??= this.#retire(supervisor)
+    return this.#closing
+  }
+
+  /** Ends the server's processes at once; for a process that is about to exit itself. */
+  kill(): void {
+    this.#backend?.kill()
+  }
+
+  /** Counters since the start; also those of the last moment once it is closed. Of a pool: at most a second old. */
   stats(): ServerStats {
-    const engine = this.#lastStats ?? this.#engine?.stats() ?? emptyStats()
-    return { ...engine, handler_errors: this.#dispatcher?.failures.count ?? 0 }
+    return this.#backend?.stats() ?? { ...emptyStats(), handler_errors: 0 }
+  }
+
+  /** The same, but every server process is asked; with what each of them has done. */
+  async collectStats(): Promise<ServerStats & { processes: readonly ProcessStats[] }> {
+    const stats = (await this.#backend?.collectStats()) ?? this.stats()
+    return { ...stats, processes: stats.processes ?? [] }
+  }
+
+  /**
+   * Serves with new settings, or the same ones and the handler loaded anew. Nothing is refused meanwhile, and every
+   * connection is kept: in a pool by processes that are replaced once the new ones are ready; in one process what
+   * can be changed is changed in place.
+   * @returns what was changed and what needs a restart
+   * @throws why the new settings cannot be served; the server goes on as it was
+   * @example
+   * await server.reload({ ...options, idleTimeout: '5m' })
+   */
+  reload(options?: GaidarosOptions): Promise<ReloadReport> {
+    if (options === undefined) return this.reloadSettings(this.#settings)
+    const { logger: _, log: __, ...given } = options
+    return this.reloadSettings(resolve({ options: given }).settings)
+  }
+
+  /** The same with settings that were resolved already. */
+  async reloadSettings(settings: Settings): Promise<ReloadReport> {
+    if (this.#state !== 'serving' || this.#backend === undefined)
+      throw stateError('reload()', this.#state, 'a server that serves')
+    if (this.#supervisor !== undefined) checkFunctions(settings)
+    const report = await this.#backend.reload(settings)
+    this.#settings = settings
+    this.#limits = engineLimits(settings)
+    return report
+  }
+
+  /** Log files are opened again by their names, in every process. */
+  reopenLogs(): void {
+    this.#backend?.reopenLogs()
   }
 
   /** Swaps some limits while it serves; milliseconds and bytes, 0 is off. */
   setLimits(limits: Partial<Limits>): void {
     checkLimits(limits, this.#limits)
     this.#limits = { ...this.#limits, ...limits }
-    this.#engine?.setLimits(this.#limits)
-    this.#dispatcher?.setLimits(this.#limits)
+    this.#backend?.setLimits(this.#limits)
   }
 
   #serve(adapt: (plan: HandlerPlan) => HandlerPlan): Promise<readonly Address[]> {
@@ -132,70 +206,72 @@ export class Gaidaros implements AsyncDisposable {
 
   async #start(adapt: (plan: HandlerPlan) => HandlerPlan): Promise<readonly Address[]> {
     this.#state = 'starting'
+    const backend = this.#makeBackend(adapt)
+    this.#backend = backend
     try {
-      const plan = adapt(await this.#resolveHandler())
-      const { engine, addresses } = await bind(() => this.#makeEngine(plan), this.#settings)
-      this.#engine = engine
-      if (this.#closing !== undefined)
+      await backend.start()
+      if (this.#closing !== undefined) {
+        await backend.close(0)
         throw stateError('serve()', 'closing', 'no close() meanwhile')
-      this.#addresses = addresses
-      engine.start()
+      }
     } catch (error) {
-      await this.#engine?.close(0)
       this.#state = 'closed'
       this.#end.resolve()
       throw error
     }
     this.#state = 'serving'
-    return this.#addresses
+    return backend.addresses
   }
 
-  #resolveHandler(): Promise<HandlerPlan> {
-    const allowCode = this.#settings.allowCode || process.geteuid?.() !== 0
-    return resolveHandler(this.#settings as HandlerSettings, { allowCode })
+  #makeBackend(adapt: (plan: HandlerPlan) => HandlerPlan): Backend {
+    const settings = this.#settings
+    const limits = this.#limits
+    const fatal = (error: unknown) => this.#die(error)
+    if (!isPool(settings)) {
+      const relevel = (changed: Settings) => this.#relevel(changed)
+      return new InProcess({ settings, limits, log: this.#log, relevel, fatal, adapt })
+    }
+    const { logger } = this.#log
+    const forwardLog = this.#ownLog !== undefined
+    const inherited = this.#inherited
+    this.#supervisor = new Supervisor({ settings, limits, logger, forwardLog, fatal, inherited })
+    return this.#supervisor
   }
 
-  #makeEngine(plan: HandlerPlan): Engine {
-    const dispatcher = new Dispatcher({
-      plan,
-      log: this.#log,
-      fatal: this.#settings.dieOnError ? (error) => this.#die(error) : undefined,
-      ...this.#limits,
-    })
-    const options = { ...engineOptions(this.#settings, plan), limits: this.#limits }
-    const engine = createEngine(this.#settings.engine, options, dispatcher, (text) =>
-      this.#warnOnce(text),
-    )
-    dispatcher.attach(engine)
-    this.#dispatcher = dispatcher
-    return engine
-  }
-
-  readonly #warned = new Set<string>()
-
-  /** An engine is made again when a port is taken; its warning is not. */
-  #warnOnce(text: string): void {
-    if (this.#warned.has(text)) return
-    this.#warned.add(text)
-    this.#log.logger.warn(text)
+  /** A logger of the user's own has its own level. */
+  #relevel(settings: Settings): void {
+    if (this.#ownLog === undefined) this.#log.logger = stderrLogger(levelOf(settings))
   }
 
   #die(error: unknown): void {
     if (this.#fatal !== undefined) return
     this.#fatal = { error }
-    this.#log.logger.error('the server stops: die_on_error')
+    const { code, message } = error as { code?: unknown; message?: string }
+    this.#log.logger.error(
+      code === 'ERR_GAIDAROS_POOL' ? String(message) : 'the server stops: die_on_error',
+    )
     // Not from within the turn that failed.
     setImmediate(() => void this.close())
   }
 
-  async #close(): Promise<void> {
+  async #close(graceMs?: number): Promise<void> {
     const started = this.#starting
+    // What is being started is not waited for where that takes other processes.
     if (this.#state === 'starting') await started?.catch(() => undefined)
     if (this.#state === 'serving') {
       this.#state = 'closing'
-      await this.#engine?.close(this.#fatal ? 0 : this.#settings.shutdownGrace)
-      this.#lastStats = this.#engine?.stats()
+      await this.#backend?.close(this.#fatal ? 0 : (graceMs ?? this.#settings.shutdownGrace))
     }
+    this.#ended()
+  }
+
+  async #retire(supervisor: Supervisor): Promise<void> {
+    this.#state = 'closing'
+    await supervisor.handOver()
+    this.#ended()
+  }
+
+  #ended(): void {
     this.#state = 'closed'
     if (this.#fatal) this.#end.reject(this.#fatal.error)
     else this.#end.resolve()
@@ -206,13 +282,31 @@ const RESOLVED = Symbol('resolved settings')
 interface Resolved {
   [RESOLVED]: true
   settings: Settings
+  /** Listening sockets of the supervisor before an upgrade. */
+  inherited: readonly HeldSocket[] | undefined
 }
 
 const isResolved = (options: object): options is Resolved => RESOLVED in options
 
-function defaultLogger(settings: Settings, log: ((line: string) => void) | undefined): Logger {
-  const level = settings.verbose ? 'debug' : settings.logLevel
-  return log === undefined ? stderrLogger(level) : lineLogger(level, log)
+const levelOf = ({ verbose, logLevel }: Settings) => (verbose ? 'debug' : logLevel)
+
+const isPool = ({ serverType }: Settings): boolean => serverType !== ''
+
+/** @throws TypeError ERR_GAIDAROS_OPTION: a function cannot go to another process */
+function checkFunctions(settings: Settings): void {
+  const functions = (Object.keys(settings) as SettingName[]).filter(
+    (name) => typeof settings[name] === 'function',
+  )
+  if (functions.length === 0) return
+  throw misuse(
+    'ERR_GAIDAROS_OPTION',
+    functions
+      .map(
+        (name) =>
+          `${optionName(name)}: a function cannot go to the processes of server_type ${settings.serverType}; wanted handler_module, the file that exports it`,
+      )
+      .join('\n'),
+  )
 }
 
 function stateError(call: string, state: State, wanted: string): TypeError {

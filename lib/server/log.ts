@@ -14,7 +14,8 @@ interface Rate {
 }
 
 export class Log {
-  readonly logger: Logger
+  /** Replaced when its level changes. */
+  logger: Logger
   readonly #rates = new Map<string, Rate>()
   readonly #now: () => number
 
