@@ -121,7 +121,10 @@ class Foreground implements SignalTargets {
   }
 
   quit(signal: NodeJS.Signals): void {
-    if (!this.#server.supervisor?.successor.isRunning) return this.stop(signal, false)
+    if (!this.#server.supervisor?.successor.isRunning) {
+      this.stop(signal, false)
+      return
+    }
     const { active } = this.#server.stats()
     const grace = duration(this.#settings.reloadGrace / 1000)
     say(`${signal}: the new binary serves; ${active} open, at most ${grace} until they end`)

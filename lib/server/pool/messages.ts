@@ -46,6 +46,8 @@ export interface Report {
 }
 
 export type FromServer =
+  /** It runs, and loads the handler. */
+  | { kind: 'started' }
   | { kind: 'ready'; engine: { name: 'native' | 'portable'; description: string } }
   | { kind: 'failed'; failure: Failure }
   | { kind: 'listening'; id: number }

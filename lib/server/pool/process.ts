@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { deferred } from '../../dispatch/deferred.js'
 import type { Limits } from '../../engine/engine.js'
 import { GaidarosError } from '../../errors.js'
+import type { EngineInfo } from '../backend.js'
 import type { LogFields, LogLevel } from '../logger.js'
 import { childEnvironment, childFlags } from './command.js'
 import type { Death } from './crashes.js'
@@ -14,7 +15,7 @@ import type { HeldSocket } from './sockets.js'
 
 /** stdin, stdout, stderr and the channel come before the sockets. */
 const FIRST_FD = 4
-/** A process that is not ready by then is killed. */
+/** A process that shows no progress for so long, before it is ready, is killed. */
 export const READY_MS = 10_000
 /** An answer that is not there by then is not waited for. */
 const ANSWER_MS = 1_000
@@ -40,7 +41,7 @@ export class ServerProcess {
   readonly ready: Promise<void>
   readonly gone: Promise<void>
   state: ProcessState = 'starting'
-  engine: { name: 'native' | 'portable'; description: string } | undefined
+  engine: EngineInfo | undefined
   report: Report | undefined
   readonly #child: ChildProcess
   readonly #events: ProcessEvents
@@ -100,7 +101,7 @@ export class ServerProcess {
 
   /** No further connections; it ends with its last one, or after graceMs (0: no limit). */
   retire(graceMs: number, shutdownGraceMs: number): void {
-    if (this.state === 'starting') return this.kill()
+    if (this.state === 'starting') this.kill()
     if (this.state !== 'ready') return
     this.state = 'retiring'
     this.#send({ kind: 'retire', graceMs, shutdownGraceMs })
@@ -108,8 +109,8 @@ export class ServerProcess {
   }
 
   stop(graceMs: number): void {
-    if (this.state === 'starting') return this.kill()
     if (this.state === 'gone') return
+    if (this.state === 'starting') this.kill()
     this.state = 'stopping'
     this.#send({ kind: 'stop', graceMs })
     this.#killAfter(graceMs)
@@ -165,25 +166,36 @@ export class ServerProcess {
 
   #hear(message: FromServer): void {
     switch (message.kind) {
+      case 'started':
+        this.#timer.refresh()
+        break
       case 'ready':
-        clearTimeout(this.#timer)
-        this.engine = message.engine
-        this.#readyAt = performance.now()
-        if (this.state === 'starting') this.state = 'ready'
-        return this.#ready.resolve()
+        this.#served(message.engine)
+        break
       case 'failed':
-        return this.#ready.reject(errorOf(message.failure))
+        this.#ready.reject(errorOf(message.failure))
+        break
       case 'listening':
-        return this.#answers.get(message.id)?.()
+        this.#answers.get(message.id)?.()
+        break
       case 'report':
         this.report = message.report
         if (message.id !== undefined) this.#answers.get(message.id)?.()
-        return
+        break
       case 'log':
-        return this.#events.log(message.level, message.message, message.fields)
+        this.#events.log(message.level, message.message, message.fields)
+        break
       case 'fatal':
-        return this.#events.fatal(errorOf(message.failure))
+        this.#events.fatal(errorOf(message.failure))
     }
+  }
+
+  #served(engine: EngineInfo): void {
+    clearTimeout(this.#timer)
+    this.engine = engine
+    this.#readyAt = performance.now()
+    if (this.state === 'starting') this.state = 'ready'
+    this.#ready.resolve()
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {

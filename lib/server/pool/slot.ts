@@ -49,9 +49,10 @@ export class Slot {
     const delay = this.#crashes.record(death, performance.now())
     if (delay === undefined) {
       this.#closed = true
-      return this.#host.giveUp(
+      this.#host.giveUp(
         `${what}; it died ${this.#crashes.count} times within a minute: the server gives up`,
       )
+      return
     }
     const next = delay === 0 ? 'at once' : `in ${Math.round(delay) / 1000} s`
     this.#host.warn(`${what}; the next one is started ${next}`)

@@ -64,9 +64,16 @@ export class Sockets {
 
   #open(spec: ListenSpec, group: number): void {
     const { perAddress, native } = this.#options
-    if (!native) return this.#openPortable(spec, group)
+    if (native) this.#openNative(spec, group, perAddress)
+    else this.#openPortable(spec, group)
+  }
+
+  #openNative(spec: ListenSpec, group: number, perAddress: number): void {
     const first = openListener({ ...spec, reusePort: false })
-    if (perAddress === 1) return this.#hold(first, group, spec)
+    if (perAddress === 1) {
+      this.#hold(first, group, spec)
+      return
+    }
     // The first one, which shares its port with nobody, was to see that the port is free: of those that follow
     // another server of the same user could have as many, and nobody would be told.
     closeSync(first.fd)

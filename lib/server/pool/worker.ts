@@ -38,18 +38,23 @@ export class Worker {
   hear(message: ToServer): void {
     switch (message.kind) {
       case 'report':
-        return this.#report(message.id)
+        this.#report(message.id)
+        break
       case 'limits':
-        return this.#setLimits(message.limits)
+        this.#setLimits(message.limits)
+        break
       case 'reopenLogs':
-        return this.#reopenLogs()
+        this.#reopenLogs()
+        break
       case 'retire':
-        return void this.#retire(message.graceMs, message.shutdownGraceMs)
+        void this.#retire(message.graceMs, message.shutdownGraceMs)
+        break
       case 'stop':
-        return void this.#stop(message.graceMs)
+        void this.#stop(message.graceMs)
+        break
       case 'start':
         this.#work = this.#begin(message)
-        return
+        break
       case 'listen':
         this.#work = this.#work.then(() => this.#listen(message.sockets, message.id))
     }
@@ -79,6 +84,7 @@ export class Worker {
 
   async #begin(start: Start): Promise<void> {
     this.#start = start
+    this.#send({ kind: 'started' })
     process.title = `gaidaros: server ${start.slot}`
     this.#logger = this.#makeLogger(start)
     try {
