@@ -48,9 +48,10 @@ export class Service {
     this.dispatcher.attach(this.engine)
   }
 
-  listen(spec: ListenSpec): Address | Promise<Address> {
+  async listen(spec: ListenSpec): Promise<Address> {
+    const address = await this.engine.listen(spec)
     this.#listeners++
-    return this.engine.listen(spec)
+    return address
   }
 
   stats(): ServerStats {

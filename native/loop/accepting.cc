@@ -54,6 +54,7 @@ void Loop::stop_listening() {
 }
 
 void Loop::accept_from(int listener, bool on) {
+  if (listener < 0 || static_cast<size_t>(listener) >= listeners_.size()) return;
   Listener& place = listeners_[static_cast<size_t>(listener)];
   place.wanted = on;
   if (on) return resume_accepting(0);

@@ -66,7 +66,7 @@ class Loop final : private PollerSink {
   void start();
   void stop_listening();
   // Accepts from a listener or leaves it alone; new ones are accepted from. What the kernel has
-  // accepted for us before is served all the same.
+  // accepted for us before is served all the same. A number that listen() did not give is nobody's.
   void accept_from(int listener, bool on);
   // A connection may still be accepted.
   bool accepting() const { return poller_ && poller_->accepting(); }
