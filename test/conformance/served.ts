@@ -3,10 +3,10 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Gaidaros as Built } from '../../dist/index.js'
 import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
-import { Gaidaros as Built } from '../../dist/index.js'
 import { Client, type ClientOptions } from './client.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 
@@ -37,9 +37,7 @@ function sent(options: Options): Options {
     delete rest[name]
     // A method stands for itself only within an object.
     const isMethod = /^(async\s+)?\*?\s*(?!function\b|async\b)[\w$]+\s*\(/.test(text)
-    return isMethod
-      ? `export const { ${name} } = { ${text} }`
-      : `export const ${name} = ${text}`
+    return isMethod ? `export const { ${name} } = { ${text} }` : `export const ${name} = ${text}`
   })
   const imports = `import * as shared from ${JSON.stringify(shared)}\nObject.assign(globalThis, shared)\n`
   const path = join(mkdtempSync(join(tmpdir(), 'gaidaros-conformance-')), 'handler.mjs')
@@ -48,7 +46,10 @@ function sent(options: Options): Options {
 }
 
 export class Served {
-  readonly server: Pick<Gaidaros, 'serve' | 'close' | 'stats' | 'setLimits' | 'handle' | 'closed' | 'addresses' | 'engine'>
+  readonly server: Pick<
+    Gaidaros,
+    'serve' | 'close' | 'stats' | 'setLimits' | 'handle' | 'closed' | 'addresses' | 'engine'
+  >
   /** Log lines so far, one string each. */
   readonly lines: string[] = []
   addresses: readonly Address[] = []

@@ -1,10 +1,10 @@
 // What a worker is told when it is started, and what the two say to each other besides the requests, which
 // go through shared memory. Everything here can be cloned to a thread and sent to a process.
 
-import type { HandlerSettings } from '../../handler/resolve.js'
 import { misuse } from '../../errors.js'
-import type { WorkerSpec } from '../../native.js'
+import type { HandlerSettings } from '../../handler/resolve.js'
 import type { LogLevel } from '../../log/logger.js'
+import type { WorkerSpec } from '../../native.js'
 
 export interface WorkerJob {
   spec: WorkerSpec
@@ -72,4 +72,3 @@ export function portableHandler(settings: HandlerSettings, handlerType: string):
     ...(keepalive === undefined ? {} : { keepalive }),
   }
 }
-

@@ -8,8 +8,8 @@ import { createWorkerEngine, type WorkerEngine } from '../../engine/worker.js'
 import { resolveHandler } from '../../handler/resolve.js'
 import { Log } from '../../log/log.js'
 import type { LogFields, Logger, LogLevel } from '../../log/logger.js'
-import { describeError } from '../failures.js'
 import { Dispatcher } from '../dispatcher.js'
+import { describeError } from '../failures.js'
 import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
 
 /** The messages' two ends. */
