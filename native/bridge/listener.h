@@ -7,7 +7,8 @@
 
 namespace gaidaros {
 
-// { address, port, backlog, v6only, reusePort }. Throws a TypeError when the address is not numeric.
+// { address, port, backlog, v6only, reusePort }
+// Throws a TypeError when the address is not numeric.
 ListenOptions read_listen_options(const Napi::Object& spec);
 
 }  // namespace gaidaros
