@@ -48,7 +48,15 @@ function sent(options: Options): Options {
 export class Served {
   readonly server: Pick<
     Gaidaros,
-    'serve' | 'close' | 'stats' | 'setLimits' | 'handle' | 'closed' | 'addresses' | 'engine'
+    | 'serve'
+    | 'close'
+    | 'stats'
+    | 'setLimits'
+    | 'handle'
+    | 'closed'
+    | 'addresses'
+    | 'engine'
+    | typeof Symbol.asyncDispose
   >
   /** Log lines so far, one string each. */
   readonly lines: string[] = []
