@@ -10,6 +10,7 @@ import {
   usage,
 } from '../options/index.js'
 import { Detached } from '../process/daemon.js'
+import { takeInherited } from '../server/pool/successor.js'
 import { checkConfig } from './check-config.js'
 import { CommandFailure, commands, commandsHelp } from './commands/index.js'
 import { detach } from './commands/start.js'
@@ -36,9 +37,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (asksFor(line, 'probe')) return told(...probeLines())
   try {
     refuseOperands(line)
-    const resolved = resolve({ commandLine: line, environment: process.env, place })
-    if (detached !== undefined) return await serve(resolved, detached)
-    return await act(resolved, line.subcommand, argv)
+    // A supervisor's descriptors are no option; the variable is gone before options are looked for.
+    const inherited = takeInherited(process.env)
+    const again = () => resolve({ commandLine: line, environment: process.env, place })
+    const resolved = again()
+    if (detached !== undefined || inherited !== undefined)
+      return await serve(resolved, { again, detached, inherited })
+    return await act(resolved, { again, argv, subcommand: line.subcommand })
   } catch (error) {
     detached?.failed()
     complain(...failureLines(error, asksFor(line, 'verbose')))
@@ -57,15 +62,18 @@ function refuseOperands({ subcommand, operands }: CommandLine): void {
   throw new CommandFailure(EXIT.usage, `${subcommand} ${given}: wanted no argument but options`)
 }
 
-async function act(
-  resolved: Resolved,
-  subcommand: string | undefined,
-  argv: readonly string[],
-): Promise<number> {
+/** The command as it was given. */
+interface Asked {
+  again: () => Resolved
+  argv: readonly string[]
+  subcommand: string | undefined
+}
+
+async function act(resolved: Resolved, { again, argv, subcommand }: Asked): Promise<number> {
   const { settings } = resolved
   if (settings.printConfig) return told(printConfig(resolved))
   if (settings.checkConfig) return told(...(await checkConfig(resolved)))
   const command = subcommand === undefined ? undefined : commands[subcommand]
   if (command !== undefined) return command.run(resolved, argv)
-  return settings.daemon ? detach(resolved, argv) : serve(resolved)
+  return settings.daemon ? detach(resolved, argv) : serve(resolved, { again })
 }

@@ -1,35 +1,47 @@
-// The foreground server: one process, from its first line to its exit status. It ends on TERM, QUIT
-// or INT, on an error of the handler under die_on_error, or on one that nothing caught.
+// The foreground server, from its first line to its exit status: one process, or the supervisor of several. It ends
+// on TERM, QUIT or INT, on an error of the handler under die_on_error, on one that nothing caught, or when its
+// server processes die again and again.
 
 import { endpoint } from '../engine/endpoint.js'
 import type { LogFields, LogLevel } from '../log/logger.js'
 import { type Logs, openLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
 import type { Detached } from '../process/daemon.js'
-import { Gaidaros } from '../server/gaidaros.js'
+import { Gaidaros, ownLogs } from '../server/gaidaros.js'
+import type { HeldSocket } from '../server/pool/sockets.js'
 import { banner } from './banner.js'
-import { EXIT } from './failure.js'
+import { EXIT, failureLines } from './failure.js'
 import { Instance } from './instance.js'
 import { duration } from './numbers.js'
-import { listenToSignals, type SignalTargets } from './signals.js'
+import { listenToSignals, type ProcessTargets, type SignalTargets } from './signals.js'
 import { summary, watchTraffic } from './statistics.js'
 import { complain, say } from './terminal.js'
 
 /** What the handler's module left running (timers, sockets of its own) is given this long. */
 const LEAVE_MS = 1000
 
+/** How this process came to serve. */
+export interface Origin {
+  /** Resolves all options anew, for a reload. */
+  again: () => Resolved
+  /** What this process is when -d has started it. */
+  detached?: Detached | undefined
+  /** Listening sockets of the server before an upgrade. */
+  inherited?: readonly HeldSocket[] | undefined
+}
+
 /**
  * Serves until told to stop.
- * @param detached what this process is when -d has started it
  * @returns the exit status
  * @throws what Gaidaros.serve() and openLogs() throw when it cannot start
  */
-export async function serve(resolved: Resolved, detached?: Detached): Promise<number> {
+export async function serve(resolved: Resolved, origin: Origin): Promise<number> {
   const { settings, notes } = resolved
+  const { detached, inherited } = origin
   if (settings.verbose) complain(...notes.map((note) => `gaidaros: ${note}`))
   warnAboutRoot(settings)
-  const instance = Instance.begin(resolved, detached)
-  const status = await new Foreground(settings, instance, detached?.directory).run()
+  const instance = Instance.begin(resolved, detached, inherited !== undefined)
+  const status = await new Foreground(settings, instance, origin).run()
   detached?.failed()
   setTimeout(() => process.exit(status), LEAVE_MS).unref()
   return status
@@ -41,20 +53,36 @@ function warnAboutRoot({ user, allowRoot }: Settings): void {
 }
 
 class Foreground implements SignalTargets {
-  readonly #settings: Settings
+  readonly processes: ProcessTargets | undefined
+  readonly #again: () => Resolved
   readonly #logs: Logs
   readonly #instance: Instance
   readonly #server: Gaidaros
+  #settings: Settings
   #status: number = EXIT.ok
   #stopping = false
   #readyAt: number | undefined
 
-  constructor(settings: Settings, instance: Instance, base: string | undefined) {
+  constructor(settings: Settings, instance: Instance, { again, detached, inherited }: Origin) {
     this.#settings = settings
-    this.#logs = openLogs(settings)
+    this.#again = again
+    this.#logs = openLogs(ownLogs(settings))
     this.#instance = instance
-    const { descriptors } = instance
-    this.#server = Gaidaros.fromSettings(settings, this.#logs, { base, descriptors })
+    const { descriptors, output } = instance
+    this.#server = Gaidaros.fromSettings(settings, this.#logs, {
+      base: detached?.directory,
+      descriptors,
+      inherited,
+      output,
+      upgrade: instance.upgradeHooks(),
+    })
+    if (settings.serverType === '') return
+    process.title = 'gaidaros: supervisor'
+    this.processes = {
+      suspend: (signal) => this.#suspend(signal),
+      grow: (signal) => this.#resize(signal, 'grow'),
+      shrink: (signal) => this.#resize(signal, 'shrink'),
+    }
   }
 
   async run(): Promise<number> {
@@ -106,7 +134,7 @@ class Foreground implements SignalTargets {
   }
 
   /** What stands on the terminal anyway is logged where the log is somewhere else. */
-  #note(level: LogLevel, message: string, fields: LogFields): void {
+  #note(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (this.#settings.logFile !== '') this.#logs.log.at(level, message, fields)
   }
 
@@ -115,18 +143,34 @@ class Foreground implements SignalTargets {
     say(...summary(this.#server.stats(), (performance.now() - this.#readyAt) / 1000))
   }
 
-  #close(): void {
+  #close(graceMs?: number): void {
     this.#stopping = true
     this.#instance.stopping('stopping')
-    void this.#server.close()
+    void this.#server.close(graceMs)
   }
 
-  stop(signal: NodeJS.Signals): void {
+  stop(signal: NodeJS.Signals, fast: boolean): void {
     const { active } = this.#server.stats()
     const grace = duration(this.#settings.shutdownGrace / 1000)
-    say(`${signal}: stopping; ${active} open, at most ${grace} for what is in flight`)
+    const how = fast ? 'at once' : `at most ${grace} for what is in flight`
+    say(`${signal}: stopping; ${active} open, ${how}`)
     this.#note('info', 'stopping', { signal, open: active })
-    this.#close()
+    this.#close(fast ? 0 : undefined)
+  }
+
+  quit(signal: NodeJS.Signals): void {
+    const pid = this.#server.supervisor?.successor.pid
+    if (pid === undefined) {
+      this.stop(signal, false)
+      return
+    }
+    const { active } = this.#server.stats()
+    const grace = duration(this.#settings.reloadGrace / 1000)
+    say(`${signal}: the new binary serves; ${active} open, at most ${grace} until they end`)
+    this.#note('info', 'handed over', { signal, to: pid, open: active })
+    this.#stopping = true
+    this.#instance.handedOver(pid)
+    void this.#server.handOver()
   }
 
   stopAtOnce(signal: NodeJS.Signals): void {
@@ -138,21 +182,68 @@ class Foreground implements SignalTargets {
 
   /** Without waiting for anything. */
   #leave(): never {
+    this.#server.kill()
     this.#instance.end()
     process.exit(this.#status)
   }
 
+  reload(signal: NodeJS.Signals): void {
+    if (this.#stopping) return
+    this.#instance.reloading()
+    this.#reload(signal)
+      .catch((error) => {
+        if (this.#stopping) return
+        const lines = failureLines(error, this.#settings.verbose)
+        complain(`gaidaros: ${signal}: not reloaded; the server goes on as it was`, ...lines)
+        this.#note('error', 'not reloaded', { signal, reason: lines.join('; ') })
+      })
+      .finally(() => {
+        if (!this.#stopping) this.#instance.reloaded(this.#server.addresses.map(endpoint))
+      })
+  }
+
+  async #reload(signal: NodeJS.Signals): Promise<void> {
+    const { settings } = this.#again()
+    const { changed, left } = await this.#server.reloadSettings(settings)
+    this.#settings = settings
+    const news = changed.length > 0 ? `changed: ${changed.join(', ')}` : 'nothing was changed'
+    const rest = left.length > 0 ? `; left as it was, for a restart: ${left.join(', ')}` : ''
+    say(`${signal}: reloaded; ${news}${rest}`)
+    this.#note('info', 'reloaded', { changed: changed.join(', '), left: left.join(', ') })
+  }
+
   reopenLogs(signal: NodeJS.Signals): void {
-    const { reopened, kept } = this.#logs.reopen()
+    const { reopened, kept } = this.#server.reopenLogs()
+    if (this.processes !== undefined) say(`${signal}: the server processes reopen their logs`)
     if (reopened.length > 0) say(`${signal}: reopened ${reopened.join(', ')}`)
-    else if (kept.length === 0) say(`${signal}: no log to reopen; none of them is a file`)
+    else if (kept.length === 0 && this.processes === undefined)
+      say(`${signal}: no log to reopen; none of them is a file`)
     complain(
       ...kept.map(({ path, reason }) => `gaidaros: ${signal}: ${path} stays open: ${reason}`),
     )
   }
 
-  ignored(signal: NodeJS.Signals): void {
-    complain(`gaidaros: ${signal}: not available in this version; ignored`)
+  upgrade(signal: NodeJS.Signals): void {
+    if (this.#stopping) return
+    const { supervisor } = this.#server
+    if (supervisor === undefined) {
+      complain(`gaidaros: ${signal}: an upgrade takes a supervisor: -S procpool or proc; ignored`)
+      return
+    }
+    const pid = supervisor.upgrade()
+    if (pid === undefined) return
+    say(`${signal}: the new binary is started, pid ${pid}; QUIT lets this one go`)
+    this.#note('info', 'upgrade: the new binary is started', { signal, pid })
+  }
+
+  #suspend(signal: NodeJS.Signals): void {
+    this.#server.supervisor?.suspend()
+    say(`${signal}: the server processes retire; HUP brings them back`)
+  }
+
+  #resize(signal: NodeJS.Signals, how: 'grow' | 'shrink'): void {
+    const wanted = this.#server.supervisor?.[how]()
+    if (wanted !== undefined) say(`${signal}: ${wanted} server processes`)
   }
 
   /** What the handler's code threw where no request was concerned: its state is unknown, so it ends. */

@@ -1,41 +1,66 @@
-// Signals of one foreground process. The listeners only queue: what they ask for is done by the
-// server in its own turn.
+// What each signal asks for, in one process and in a supervisor of several alike. The listeners only queue: what
+// they ask for is done in the server's own turn.
 
 /** What signals ask for. */
 export interface SignalTargets {
-  /** The first TERM, QUIT or INT. */
-  stop(signal: NodeJS.Signals): void
-  /** Any further one. */
+  /** TERM and INT; `fast`: nothing is waited for. */
+  stop(signal: NodeJS.Signals, fast: boolean): void
+  /** QUIT: as TERM, and after an upgrade the new binary is left all that is new. */
+  quit(signal: NodeJS.Signals): void
+  /** A second one of these. */
   stopAtOnce(signal: NodeJS.Signals): void
-  /** USR1. */
+  reload(signal: NodeJS.Signals): void
   reopenLogs(signal: NodeJS.Signals): void
-  /** A signal whose meaning this version does not have. */
-  ignored(signal: NodeJS.Signals): void
+  upgrade(signal: NodeJS.Signals): void
+  /** Where there are server processes: all away, one more, one fewer. */
+  processes?: ProcessTargets | undefined
 }
 
-/** Reload, upgrade: they must not end the process, which is what they do unheard. */
-const UNSUPPORTED: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR2']
-const REOPENING: readonly NodeJS.Signals[] = ['SIGUSR1']
-const STOPPING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT']
+export interface ProcessTargets {
+  suspend(signal: NodeJS.Signals): void
+  grow(signal: NodeJS.Signals): void
+  shrink(signal: NodeJS.Signals): void
+}
+
+type Listening = readonly [NodeJS.Signals, (signal: NodeJS.Signals) => void]
+
+/**
+ * A terminal sends WINCH whenever its window changes size, and TTIN and TTOU to what runs behind its back: there
+ * they keep their usual meaning.
+ */
+function forProcesses(targets: ProcessTargets | undefined): Listening[] {
+  const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+  if (targets === undefined || onTerminal) return []
+  return [
+    ['SIGWINCH', (signal) => targets.suspend(signal)],
+    ['SIGTTIN', (signal) => targets.grow(signal)],
+    ['SIGTTOU', (signal) => targets.shrink(signal)],
+  ]
+}
 
 /**
  * Listens to the signals until the returned function is called.
  * @example
- * const release = listenToSignals({ stop: () => server.close(), stopAtOnce: () => process.exit(0), reopenLogs: () => server.reopenLogs(), ignored() {} })
+ * const release = listenToSignals(targets)
  */
 export function listenToSignals(targets: SignalTargets): () => void {
   let stopping = false
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) targets.stopAtOnce(signal)
-    else targets.stop(signal)
-    stopping = true
-  }
-  const ignore = (signal: NodeJS.Signals): void => targets.ignored(signal)
-  const reopen = (signal: NodeJS.Signals): void => targets.reopenLogs(signal)
-  const listeners = [
-    ...STOPPING.map((signal) => [signal, stop] as const),
-    ...REOPENING.map((signal) => [signal, reopen] as const),
-    ...UNSUPPORTED.map((signal) => [signal, ignore] as const),
+  /** What ends the server: once in order, then at once. */
+  const ending =
+    (end: (signal: NodeJS.Signals) => void) =>
+    (signal: NodeJS.Signals): void => {
+      if (stopping) targets.stopAtOnce(signal)
+      else end(signal)
+      stopping = true
+    }
+  const listeners: readonly Listening[] = [
+    ['SIGTERM', ending((signal) => targets.stop(signal, false))],
+    ['SIGQUIT', ending((signal) => targets.quit(signal))],
+    ['SIGINT', ending((signal) => targets.stop(signal, true))],
+    ['SIGHUP', (signal) => targets.reload(signal)],
+    ['SIGUSR1', (signal) => targets.reopenLogs(signal)],
+    ['SIGUSR2', (signal) => targets.upgrade(signal)],
+    ...forProcesses(targets.processes),
   ]
   for (const [signal, listener] of listeners) process.on(signal, listener)
   return () => {

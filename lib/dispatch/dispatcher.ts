@@ -5,6 +5,7 @@ import { endpoint } from '../engine/endpoint.js'
 import type { Engine, EngineHost } from '../engine/engine.js'
 import { ANSWER, KIND, RECORD, RECORD_BIG, RECORD_WORDS, REPLY_WORDS } from '../engine/layout.js'
 import { ABNORMAL, type CloseReason, REASONS } from '../engine/reasons.js'
+import { misuse } from '../errors.js'
 import type { AccessLog } from '../log/access.js'
 import type { Log } from '../log/log.js'
 import { type BatchParts, batchLoop } from './batchloop.js'
@@ -46,8 +47,8 @@ const NOTHING: RawBuffer = Buffer.alloc(0) as RawBuffer
 export class Dispatcher implements EngineHost {
   readonly failures: Failures
   readonly #options: DispatcherOptions
-  readonly #plan: HandlerPlan
-  readonly #read: ReadRequest
+  #plan: HandlerPlan
+  #read: ReadRequest
   #engine: Engine | undefined
   #connections: Connections | undefined
   #replies: Replies | undefined
@@ -64,21 +65,43 @@ export class Dispatcher implements EngineHost {
 
   /** Gives the engine that was made with this host. Call it once, before the engine starts. */
   attach(engine: Engine): void {
-    const plan = this.#plan
-    const wrapping = wrappingOf(plan)
     this.#engine = engine
-    this.#ledger = this.#makeLedger(engine, wrapping)
+    this.#ledger = this.#makeLedger(engine)
     this.#connections = new Connections(engine, this.#options.outputHighWater)
+    this.#begin(engine, this.#connections)
+  }
+
+  /**
+   * Hands the next requests to another handler; those in flight are finished by the present one. Connections and
+   * what they hold stay. Not from within a turn.
+   * @returns hooks that the engine was not made for: they are not called
+   * @throws TypeError ERR_GAIDAROS_HANDLER when requests would be framed otherwise
+   */
+  replace(plan: HandlerPlan): string[] {
+    if (framingOf(plan) !== framingOf(this.#plan))
+      throw misuse(
+        'ERR_GAIDAROS_HANDLER',
+        'end_request, split_request: the handler frames its requests otherwise than before; that needs a restart',
+      )
+    const before = this.#plan
+    this.#plan = plan
+    this.#read = requestReader(plan.decodeRequest) ?? readView
+    if (this.#engine && this.#connections) this.#begin(this.#engine, this.#connections)
+    return (['opened', 'closed'] as const).filter((hook) => plan[hook] && !before[hook])
+  }
+
+  #begin(engine: Engine, connections: Connections): void {
+    const plan = this.#plan
     this.#replies = new Replies({
       engine,
-      connections: this.#connections,
+      connections,
       failures: this.failures,
       encode: responseEncoder(plan.encodeResponse),
       encoding: textEncoding(plan.decodeRequest, plan.encodeResponse),
-      wrapping,
+      wrapping: wrappingOf(plan),
       keepalive: plan.keepalive,
     })
-    this.#loop = this.#chooseLoop(this.#connections, this.#replies)
+    this.#loop = this.#chooseLoop(connections, this.#replies)
   }
 
   /** Takes over changed limits while running. */
@@ -106,7 +129,7 @@ export class Dispatcher implements EngineHost {
   #chooseLoop(connections: Connections, replies: Replies): Loop {
     const { handleRequest, handleBatch, framing, seesConnection } = this.#plan
     const other = (index: number) => this.#other(index)
-    if (framing !== undefined) this.#framing = this.#makeFraming(connections, replies)
+    if (framing !== undefined) this.#frame(connections, replies)
     const ledger = this.#ledger
     if (handleBatch !== undefined) {
       const parts: BatchParts = { replies, connections, handleBatch, other }
@@ -119,18 +142,18 @@ export class Dispatcher implements EngineHost {
     return read === undefined ? bytesLoop(parts) : decodedLoop(parts, read)
   }
 
-  #makeLedger(engine: Engine, wrapping: Wrapping): Ledger | undefined {
+  #makeLedger(engine: Engine): Ledger | undefined {
     const { access } = this.#options
     if (access === undefined) return undefined
-    const ledger = new Ledger(access, engine, wrapping)
+    const ledger = new Ledger(access, engine, wrappingOf(this.#plan))
     this.failures.onFailed = (...request) => ledger.failed(...request)
     return ledger
   }
 
-  #makeFraming(connections: Connections, replies: Replies): Framing {
+  #frame(connections: Connections, replies: Replies): void {
     const { framing, handleRequest, handleBatch } = this.#plan
     if (framing === undefined) throw new TypeError('plan without framing')
-    return new Framing({
+    const options = {
       framing,
       connections,
       replies,
@@ -139,7 +162,9 @@ export class Dispatcher implements EngineHost {
       ledger: this.#ledger,
       read: this.#read,
       ...this.#options,
-    })
+    }
+    if (this.#framing === undefined) this.#framing = new Framing(options)
+    else this.#framing.replace(options)
   }
 
   /** Records other than a request in the slab, and every record after a connection was stopped. */
@@ -245,6 +270,12 @@ export class Dispatcher implements EngineHost {
     }
   }
 }
+
+/** What tells whether two plans cut alike. Functions of the handler count as the same: they are swapped. */
+const framingOf = ({ framer, framing }: HandlerPlan): string =>
+  JSON.stringify([framer, framing], (_, value) =>
+    typeof value === 'function' ? 'function' : value,
+  )
 
 function wrappingOf(plan: HandlerPlan): Wrapping {
   const { framer, framing } = plan

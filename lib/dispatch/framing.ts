@@ -47,8 +47,8 @@ interface Input {
 }
 
 export class Framing {
-  readonly #options: FramingOptions
-  readonly #cutting: Cutting
+  #options: FramingOptions
+  #cutting: Cutting
   #maxFrameSize: number
   #maxPipelined: number
   readonly #bySlot: (Input | undefined)[] = []
@@ -58,6 +58,13 @@ export class Framing {
     this.#cutting = makeCutting(options.framing)
     this.#maxFrameSize = options.maxFrameSize
     this.#maxPipelined = options.maxPipelined
+    options.replies.onAnswering = (slot, generation) => this.#answered(slot, generation)
+  }
+
+  /** Another handler from the next request on; what has come of it so far stays. The limits are setLimits()'. */
+  replace(options: FramingOptions): void {
+    this.#options = options
+    this.#cutting = makeCutting(options.framing)
     options.replies.onAnswering = (slot, generation) => this.#answered(slot, generation)
   }
 

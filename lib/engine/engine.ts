@@ -77,8 +77,10 @@ export interface ListenSpec {
   backlog: number
   /** For '::': true keeps IPv4 out. */
   v6only: boolean
-  /** An open listening descriptor to use instead of making one. */
+  /** An open listening descriptor to use instead of making one; the engine's from then on. */
   fd?: number
+  /** Accepts nothing before watchListener(). With `fd` only. */
+  dormant?: boolean
 }
 
 export interface Address {
@@ -192,4 +194,13 @@ export interface Engine {
   setLimits(limits: Limits): void
   /** Stops accepting: listeners are closed. */
   stopListening(): void
+  /** Accepts from the listener that the listen() call of this number made (from 0), once start() was called. */
+  watchListener(listener: number): void | Promise<void>
+  /**
+   * Accepts from it no more; what was accepted before is served. Other processes that hold the same socket are
+   * not concerned. The portable engine gives its descriptor back: there it cannot be watched again.
+   */
+  unwatchListener(listener: number): void
+  /** False once nothing can be accepted any more without a watchListener(). */
+  readonly accepting: boolean
 }

@@ -7,6 +7,7 @@ import { createPortableEngine } from './portable/index.js'
 import { portableWarnings } from './portable/warnings.js'
 
 export { type NativeProbe, probe as nativeProbe } from './native.js'
+export { portableWarnings } from './portable/warnings.js'
 
 /** Where one warning for the operator goes. */
 export type Warn = (text: string) => void
@@ -23,37 +24,42 @@ export function createEngine(
   host: EngineHost,
   warn: Warn,
 ): Engine {
-  if (wanted === 'portable') return makePortable(options, host, warn, '')
-  const missing = whyNoNative()
-  if (missing === undefined) return makeNative(options, host)
-  if (wanted === 'native' || process.env['GAIDAROS_NATIVE'] === 'require')
-    throw refused(`the native engine cannot be had: ${missing}`)
-  return makePortable(options, host, warn, `the native engine cannot be had: ${missing}; `)
+  const { name, because } = chooseEngine(wanted, options.pollingType)
+  if (name === 'native') return createNativeEngine(options, host)
+  for (const text of portableWarnings(options)) warn(because + text)
+  return createPortableEngine(options, host)
+}
+
+/**
+ * The engine that createEngine() would make, and why it is not the native one.
+ * @throws GaidarosError ERR_GAIDAROS_ENGINE as createEngine() does
+ */
+export function chooseEngine(
+  wanted: 'auto' | 'native' | 'portable',
+  pollingType: EngineOptions['pollingType'],
+): { name: Engine['name']; because: string } {
+  const missing = wanted === 'portable' ? '' : whyNoNative()
+  if (missing === undefined) {
+    const { completion } = probe()
+    if (pollingType === 'completion' && completion?.available === false)
+      throw refused(
+        `polling_type completion cannot be had: ${completion.reason ?? 'unknown reason'}`,
+      )
+    return { name: 'native', because: '' }
+  }
+  const reason = `the native engine cannot be had: ${missing}`
+  if (wanted === 'native' || (wanted === 'auto' && process.env['GAIDAROS_NATIVE'] === 'require'))
+    throw refused(reason)
+  const because = missing === '' ? '' : `${reason}; `
+  if (pollingType === 'completion')
+    throw refused(`${because}polling_type completion cannot be had from the portable engine`)
+  return { name: 'portable', because }
 }
 
 function whyNoNative(): string | undefined {
   if (process.env['GAIDAROS_NATIVE'] === 'off') return 'GAIDAROS_NATIVE is off'
   const { available, reason } = probe()
   return available ? undefined : (reason ?? 'unknown reason')
-}
-
-function makeNative(options: EngineOptions, host: EngineHost): Engine {
-  const { completion } = probe()
-  if (options.pollingType === 'completion' && completion?.available === false)
-    throw refused(`polling_type completion cannot be had: ${completion.reason ?? 'unknown reason'}`)
-  return createNativeEngine(options, host)
-}
-
-function makePortable(
-  options: EngineOptions,
-  host: EngineHost,
-  warn: Warn,
-  because: string,
-): Engine {
-  if (options.pollingType === 'completion')
-    throw refused(`${because}polling_type completion cannot be had from the portable engine`)
-  for (const text of portableWarnings(options)) warn(because + text)
-  return createPortableEngine(options, host)
 }
 
 const refused = (message: string): GaidarosError =>

@@ -2,7 +2,7 @@
 // plain call into the addon.
 
 import { GaidarosError } from '../errors.js'
-import { type Addon, type NativeCore, native, nativeError } from '../native.js'
+import { type Addon, type NativeCore, native, nativeError, type OpenSpec } from '../native.js'
 import type {
   Address,
   ConnectionInfo,
@@ -75,6 +75,20 @@ export function createNativeEngine(options: EngineOptions, host: EngineHost): En
   if (!available || native === undefined)
     throw new GaidarosError('ERR_GAIDAROS_ENGINE', `the native engine cannot be had: ${reason}`)
   return new NativeEngine(native, options, host)
+}
+
+/**
+ * A listening socket that no engine has: for a process that only holds it, or hands it on.
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN
+ */
+export function openListener(spec: OpenSpec): Address & { fd: number } {
+  if (native === undefined) throw new GaidarosError('ERR_GAIDAROS_ENGINE', firstLine(nativeError))
+  try {
+    const { fd, address } = native.openListener(spec)
+    return { ...address, fd }
+  } catch (error) {
+    throw listenFailure(spec, error)
+  }
 }
 
 class NativeEngine implements Engine {
@@ -196,6 +210,18 @@ class NativeEngine implements Engine {
 
   stopListening(): void {
     this.#core.stopListening()
+  }
+
+  watchListener(listener: number): void {
+    this.#core.watchListener(listener)
+  }
+
+  unwatchListener(listener: number): void {
+    this.#core.unwatchListener(listener)
+  }
+
+  get accepting(): boolean {
+    return this.#core.accepting
   }
 }
 

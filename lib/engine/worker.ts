@@ -117,4 +117,10 @@ export class WorkerEngine implements Engine {
   setLimits(): void {}
 
   stopListening(): void {}
+
+  watchListener(): void {}
+
+  unwatchListener(): void {}
+
+  readonly accepting = false
 }

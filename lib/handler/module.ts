@@ -15,18 +15,33 @@ const TYPESCRIPT = /\.[cm]?ts$/
 /**
  * Loads a module.
  * @param base directory that relative paths and package names are resolved from
+ * @param fresh imports the file anew though it was loaded before; what it imports in turn is not loaded again
  * @throws TypeError ERR_GAIDAROS_HANDLER when it is missing, does not compile or throws while it loads
  * @example
  * const { handleRequest } = await loadModule('./handler.ts', process.cwd())
  */
-export async function loadModule(name: string, base: string): Promise<ModuleExports> {
+export async function loadModule(
+  name: string,
+  base: string,
+  fresh = false,
+): Promise<ModuleExports> {
   const url = locate(name, base)
   if (TYPESCRIPT.test(url)) await (await import('./typescript.js')).enableTypeScript()
   try {
-    return exportsOf((await import(url)) as ModuleExports)
+    return exportsOf((await import(fresh ? anew(url) : url)) as ModuleExports)
   } catch (error) {
     throw misuse('ERR_GAIDAROS_HANDLER', loadMessage(name, url, error), error)
   }
+}
+
+let loads = 0
+
+/** Another URL of the same file: modules are kept by URL. CommonJS is kept by file name besides. */
+function anew(url: string): string {
+  if (!url.startsWith('file:')) return url
+  delete createRequire(import.meta.url).cache[fileURLToPath(url)]
+  loads++
+  return `${url}?reload=${loads}`
 }
 
 /** The URL to import: of a file where the name is one, else of a package. */

@@ -38,6 +38,8 @@ export interface ResolveOptions {
   base?: string
   /** Arrow expressions may be compiled. */
   allowCode?: boolean
+  /** Imports the module anew though it was loaded before. */
+  fresh?: boolean
 }
 
 /** Names of the functions and the option that each belongs to. */
@@ -65,7 +67,7 @@ export async function resolveHandler(
   settings: HandlerSettings,
   options: ResolveOptions = {},
 ): Promise<HandlerPlan> {
-  const members = await openMembers(settings, options.base ?? process.cwd())
+  const members = await openMembers(settings, options.base ?? process.cwd(), options.fresh ?? false)
   const { allowCode = true } = options
   const find = (name: FunctionName, takes: readonly FunctionText[] = []) =>
     resolveOne(name, settings[name], takes, members, allowCode)
@@ -95,9 +97,13 @@ export async function resolveHandler(
   }
 }
 
-async function openMembers(settings: HandlerSettings, base: string): Promise<Members> {
+async function openMembers(
+  settings: HandlerSettings,
+  base: string,
+  fresh: boolean,
+): Promise<Members> {
   const { handlerModule, handlerClass, handlerClassArgs = [], handlerClassKwargs = {} } = settings
-  const module = handlerModule ? await loadModule(handlerModule, base) : undefined
+  const module = handlerModule ? await loadModule(handlerModule, base, fresh) : undefined
   const members = new Members(module, handlerModule ?? '')
   if (handlerClass) members.construct(handlerClass, handlerClassArgs, handlerClassKwargs)
   return members

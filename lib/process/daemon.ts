@@ -106,6 +106,8 @@ async function ends(child: ChildProcess): Promise<number> {
  * detached?.ready(logFile)
  */
 export class Detached {
+  /** What makes a process one that -d has started; without a command that waits for it. */
+  static readonly environment: Readonly<Record<string, string>> = { [MARK]: '1' }
   /** Where the command was given: relative paths begin here. */
   readonly directory: string
 

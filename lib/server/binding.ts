@@ -4,7 +4,7 @@
 import { lookup } from 'node:dns/promises'
 import { closeSync } from 'node:fs'
 import { isIP } from 'node:net'
-import type { Address, Engine, ListenSpec } from '../engine/engine.js'
+import type { Address, ListenSpec } from '../engine/engine.js'
 import { GaidarosError } from '../errors.js'
 
 export interface BindOptions {
@@ -24,22 +24,31 @@ export interface Target {
 /** Port 0 for two addresses: the first one's port may be taken on the second; so often another is tried. */
 export const TRIES = 5
 
+/** Who listens: an engine, or a supervisor's sockets. */
+export interface Listener {
+  listen(spec: ListenSpec): Address | Promise<Address>
+  close(graceMs: number): Promise<void> | void
+}
+
 /**
  * Binds every address that the options ask for.
- * @throws GaidarosError ERR_GAIDAROS_LISTEN; what was bound before stays so until the engine is closed
+ * @param make called again when a port was taken meanwhile
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN; nothing stays bound then
  */
-export async function bind(
-  makeEngine: () => Engine,
+export async function bind<L extends Listener>(
+  make: () => L,
   options: BindOptions,
-): Promise<{ engine: Engine; addresses: Address[] }> {
+): Promise<{ listener: L; addresses: Address[] }> {
   const targets = await resolveTargets(options)
   for (let tries = 1; ; tries++) {
-    const engine = makeEngine()
+    const listener = make()
     try {
-      const addresses = await bindTargets(targets, options, (spec) => engine.listen(spec))
-      return { engine, addresses }
+      return {
+        listener,
+        addresses: await bindTargets(targets, options, (spec) => listener.listen(spec)),
+      }
     } catch (error) {
-      await engine.close(0)
+      await listener.close(0)
       const again = options.port === 0 && targets.length > 1 && tries < TRIES && isTaken(error)
       if (!again) throw error
     }
@@ -47,20 +56,20 @@ export async function bind(
 }
 
 /**
- * Gives sockets that are open already to an engine.
- * @throws GaidarosError ERR_GAIDAROS_LISTEN; the engine and the sockets that it has not taken are closed then
+ * Gives sockets that are open already to whoever listens.
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN; it and the sockets that it has not taken are closed then
  */
-export async function adopt(
-  makeEngine: () => Engine,
+export async function adopt<L extends Listener>(
+  make: () => L,
   specs: readonly ListenSpec[],
-): Promise<{ engine: Engine; addresses: Address[] }> {
-  const engine = makeEngine()
+): Promise<{ listener: L; addresses: Address[] }> {
+  const listener = make()
   const addresses: Address[] = []
   try {
-    for (const spec of specs) addresses.push(await engine.listen(spec))
-    return { engine, addresses }
+    for (const spec of specs) addresses.push(await listener.listen(spec))
+    return { listener, addresses }
   } catch (error) {
-    await engine.close(0)
+    await listener.close(0)
     for (const { fd } of specs.slice(addresses.length + 1)) if (fd !== undefined) closeSync(fd)
     throw error
   }

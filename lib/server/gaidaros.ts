@@ -1,23 +1,22 @@
-// The server: options in, a listening engine out, and an orderly end. One event loop in this process.
+// The server: options in, a listening engine out, and an orderly end. In one event loop of this process, or in
+// server processes that this one supervises: that is its backend's.
 
 import { deferred } from '../dispatch/deferred.js'
-import { Dispatcher } from '../dispatch/dispatcher.js'
 import type { HandlerPlan } from '../dispatch/plan.js'
-import { type HandlerPool, makeHandlerPool, planForLoop } from '../dispatch/pool/index.js'
-import type { Address, Engine, EngineStats, Limits, ListenSpec } from '../engine/engine.js'
-import { createEngine } from '../engine/index.js'
+import type { Address, Limits } from '../engine/engine.js'
 import { misuse } from '../errors.js'
-import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import { type LogOptions, type Logs, openLogs, type Reopened } from '../log/logs.js'
 import { resolve } from '../options/index.js'
-import type { GaidarosOptions as Options, Settings } from '../options/settings.js'
-import { checkPrivileges, dropPrivileges, type Privileges } from '../process/privileges.js'
-import { adopt, bind } from './binding.js'
-import { engineLimits, engineOptions } from './engineoptions.js'
-import { handlerName } from './handlername.js'
+import type { GaidarosOptions as Options, SettingName, Settings } from '../options/settings.js'
+import type { Backend, EngineInfo, ReloadReport } from './backend.js'
+import { optionName } from './changes.js'
+import { engineLimits } from './engineoptions.js'
+import { InProcess } from './inprocess.js'
 import { onceOnly } from './oneshot.js'
-import { canOpenSockets, closeSockets, inheritedSpecs, openSockets } from './sockets.js'
-import { emptyStats, type ServerStats } from './stats.js'
+import type { HeldSocket } from './pool/sockets.js'
+import type { UpgradeHooks } from './pool/successor.js'
+import { Supervisor } from './pool/supervisor.js'
+import { noStats, type ProcessStats, type ServerStats } from './stats.js'
 
 /** Every option in camelCase, handler functions as functions, and where the log goes. */
 export type GaidarosOptions = Options & LogOptions
@@ -28,7 +27,15 @@ export interface Circumstances {
   base?: string | undefined
   /** Listening descriptors to use instead of host and port. They are the server's from serve() on. */
   descriptors?: readonly number[] | undefined
+  /** Listening sockets of the supervisor before an upgrade. */
+  inherited?: readonly HeldSocket[] | undefined
+  /** What server processes write to instead of this one's standard output and error. */
+  output?: number | undefined
+  /** What else has to happen around an upgrade. */
+  upgrade?: UpgradeHooks | undefined
 }
+
+type Adapt = (plan: HandlerPlan) => HandlerPlan
 
 /** new: not yet serving; closed: for good. */
 type State = 'new' | 'starting' | 'serving' | 'closing' | 'closed'
@@ -44,7 +51,7 @@ type State = 'new' | 'starting' | 'serving' | 'closing' | 'closed'
 export class Gaidaros implements AsyncDisposable {
   /** Settles when the server is closed; rejects with the handler's error under die_on_error. */
   readonly closed: Promise<void>
-  readonly #settings: Settings
+  #settings: Settings
   readonly #logOptions: LogOptions
   /** Logs that somebody else opened, and closes. */
   readonly #givenLogs: Logs | undefined
@@ -53,11 +60,8 @@ export class Gaidaros implements AsyncDisposable {
   #state: State = 'new'
   #starting: Promise<readonly Address[]> | undefined
   #closing: Promise<void> | undefined
-  #addresses: readonly Address[] = []
-  #engine: Engine | undefined
-  #dispatcher: Dispatcher | undefined
-  #pool: HandlerPool | undefined
-  #lastStats: EngineStats | undefined
+  #backend: Backend | undefined
+  #supervisor: Supervisor | undefined
   #limits: Limits
   #fatal: { error: unknown } | undefined
   readonly #end = deferred()
@@ -66,6 +70,7 @@ export class Gaidaros implements AsyncDisposable {
     const { logger, log, ...given } = options
     this.#settings = isResolved(given) ? given.settings : ownSettings(given)
     this.#circumstances = isResolved(given) ? given.circumstances : {}
+    if (isPool(this.#settings)) checkFunctions(this.#settings)
     this.#limits = engineLimits(this.#settings)
     this.#logOptions = { logger, log }
     this.#givenLogs = isResolved(given) ? given.logs : undefined
@@ -90,18 +95,28 @@ export class Gaidaros implements AsyncDisposable {
 
   /** Where it listens; empty before serve() has resolved. */
   get addresses(): readonly Address[] {
-    return this.#addresses
+    return this.#state === 'new' || this.#state === 'starting'
+      ? []
+      : (this.#backend?.addresses ?? [])
   }
 
   /** The engine's name and what it does, for example 'epoll edge, batched sends'; undefined before serve(). */
-  get engine(): { name: Engine['name']; description: string } | undefined {
-    return this.#engine && { name: this.#engine.name, description: this.#engine.description }
+  get engine(): EngineInfo | undefined {
+    const engine = this.#backend?.engine
+    return engine && { name: engine.name, description: engine.description }
+  }
+
+  /** What supervises the server processes, to have more or fewer of them; undefined where server_type is "". */
+  get supervisor():
+    | Pick<Supervisor, 'grow' | 'shrink' | 'suspend' | 'upgrade' | 'successor'>
+    | undefined {
+    return this.#supervisor
   }
 
   /**
    * Listens. Resolves with the addresses once connections are accepted; again with the same while it serves.
-   * @throws GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_ENGINE, ERR_GAIDAROS_PROCESS; TypeError ERR_GAIDAROS_HANDLER,
-   * ERR_GAIDAROS_STATE once it is closed. After an error the server is closed.
+   * @throws GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_ENGINE, ERR_GAIDAROS_PROCESS, ERR_GAIDAROS_LOG,
+   * ERR_GAIDAROS_POOL; TypeError ERR_GAIDAROS_HANDLER, ERR_GAIDAROS_STATE once it is closed. After an error the server is closed.
    */
   serve(): Promise<readonly Address[]> {
     return this.#serve((plan) => plan)
@@ -111,16 +126,18 @@ export class Gaidaros implements AsyncDisposable {
   async handle(): Promise<void> {
     if (this.#state !== 'new')
       throw stateError('handle()', this.#state, 'a server that is not serving yet')
+    if (isPool(this.#settings))
+      throw misuse('ERR_GAIDAROS_OPTION', 'server_type: handle() wanted "", one process')
     await this.#serve((plan) => onceOnly(plan, () => void this.close()))
     await this.closed
   }
 
   /**
-   * Stops accepting, lets what is in flight finish for at most shutdown_grace, closes the rest. Resolves when
-   * every descriptor is closed; calling it again returns the same promise.
+   * Stops accepting, lets what is in flight finish for at most shutdown_grace (or graceMs), closes the rest.
+   * Resolves when every descriptor is closed and every process is gone; calling it again returns the same promise.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  close(graceMs?: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs)
     return this.#closing
   }
 
@@ -128,25 +145,73 @@ export class Gaidaros implements AsyncDisposable {
     await this.close()
   }
 
-  /** Counters since the start; also those of the last moment once it is closed. */
+  /**
+   * After an upgrade: leaves the port to the new binary, keeps every connection until it ends or reload_grace has
+   * passed, then is closed. Without one it is close().
+   */
+  handOver(): Promise<void> {
+    const supervisor = this.#supervisor
+    if (this.#state !== 'serving' || !supervisor?.successor.isRunning) return this.close()
+    this.#closing ??= this.#retire(supervisor)
+    return this.#closing
+  }
+
+  /** Ends the server's processes at once; for a process that is about to exit itself. */
+  kill(): void {
+    this.#backend?.kill()
+  }
+
+  /** Counters since the start; also those of the last moment once it is closed. Of a pool: at most a second old. */
   stats(): ServerStats {
-    const engine = this.#lastStats ?? this.#engine?.stats() ?? emptyStats()
-    const errors = (this.#dispatcher?.failures.count ?? 0) + (this.#pool?.handlerErrors ?? 0)
-    return {
-      ...engine,
-      handler_errors: errors,
-      workers_lost: this.#pool?.lost ?? 0,
-      log_dropped: this.#logs?.dropped() ?? 0,
-    }
+    const stats = this.#backend?.stats() ?? noStats()
+    // In one process the logs are the ones that its service counts already.
+    const dropped = this.#supervisor === undefined ? 0 : (this.#logs?.dropped() ?? 0)
+    return dropped === 0 ? stats : { ...stats, log_dropped: stats.log_dropped + dropped }
+  }
+
+  /** The same, but every server process is asked; with what each of them has done. */
+  async collectStats(): Promise<ServerStats & { processes: readonly ProcessStats[] }> {
+    const stats = (await this.#backend?.collectStats()) ?? this.stats()
+    return { ...stats, processes: stats.processes ?? [] }
   }
 
   /**
-   * Opens log_file and access_log anew, after they were renamed. Nothing is reopened while it does not serve.
-   * @returns the paths, and those of files that could not be opened: they are written to as before
+   * Serves with new settings, or the same ones and the handler loaded anew. Nothing is refused meanwhile, and every
+   * connection is kept: in a pool by processes that are replaced once the new ones are ready; in one process what
+   * can be changed is changed in place.
+   * @returns what was changed and what needs a restart
+   * @throws why the new settings cannot be served; the server goes on as it was
+   * @example
+   * await server.reload({ ...options, idleTimeout: '5m' })
+   */
+  reload(options?: GaidarosOptions): Promise<ReloadReport> {
+    if (options === undefined) return this.reloadSettings(this.#settings)
+    const { logger: _, log: __, ...given } = options
+    return this.reloadSettings(ownSettings(given))
+  }
+
+  /** The same with settings that were resolved already. */
+  async reloadSettings(settings: Settings): Promise<ReloadReport> {
+    if (this.#state !== 'serving' || this.#backend === undefined)
+      throw stateError('reload()', this.#state, 'a server that serves')
+    if (this.#supervisor !== undefined) checkFunctions(settings)
+    const report = await this.#backend.reload(settings)
+    this.#settings = settings
+    this.#limits = engineLimits(settings)
+    this.#logs?.setLevel(settings)
+    return report
+  }
+
+  /**
+   * Opens log_file and access_log anew, after they were renamed, in every process. Nothing is reopened while it does
+   * not serve.
+   * @returns the paths, and those of files that could not be opened: they are written to as before. Server processes
+   * say theirs in the log.
    * @example
    * process.on('SIGUSR1', () => server.reopenLogs())
    */
   reopenLogs(): Reopened {
+    this.#backend?.reopenLogs()
     return this.#logs?.reopen() ?? { reopened: [], kept: [] }
   }
 
@@ -154,8 +219,7 @@ export class Gaidaros implements AsyncDisposable {
   setLimits(limits: Partial<Limits>): void {
     checkLimits(limits, this.#limits)
     this.#limits = { ...this.#limits, ...limits }
-    this.#engine?.setLimits(this.#limits)
-    this.#dispatcher?.setLimits(this.#limits)
+    this.#backend?.setLimits(this.#limits)
   }
 
   #serve(adapt: Adapt): Promise<readonly Address[]> {
@@ -167,100 +231,41 @@ export class Gaidaros implements AsyncDisposable {
 
   async #start(adapt: Adapt): Promise<readonly Address[]> {
     this.#state = 'starting'
+    let backend: Backend
     try {
-      const logs = this.#openLogs()
-      const { plan, engine, addresses } = await this.#listen(adapt, logs)
-      this.#engine = engine
-      this.#pool = this.#makePool(plan, engine, logs)
-      await this.#pool?.start()
-      if (this.#closing !== undefined)
+      backend = this.#makeBackend(adapt, this.#openLogs())
+      this.#backend = backend
+      await backend.start()
+      if (this.#closing !== undefined) {
+        await backend.close(0)
         throw stateError('serve()', 'closing', 'no close() meanwhile')
-      this.#addresses = addresses
-      engine.start()
+      }
     } catch (error) {
-      await this.#engine?.close(0)
-      await this.#pool?.close()
       await this.#closeLogs()
       this.#state = 'closed'
       this.#end.resolve()
       throw error
     }
     this.#state = 'serving'
-    return this.#addresses
+    return backend.addresses
   }
 
-  /**
-   * Handler, sockets, engine. Where privileges are dropped the sockets come first and the engine last; the handler's
-   * code is loaded by the user who will run it, unless a new root directory would hide it.
-   */
-  async #listen(adapt: Adapt, logs: Logs): Promise<Listening> {
-    const privileges = checkPrivileges(this.#settings)
-    const load = async () => {
-      const resolved = await this.#resolveHandler()
-      if (logs.access) logs.access.handler = handlerName(this.#settings, resolved)
-      return adapt(resolved)
-    }
-    if (privileges !== undefined && canOpenSockets())
-      return this.#listenAndDrop(load, privileges, logs)
-    const plan = await load()
-    const make = () => this.#makeEngine(plan, logs)
-    const specs = this.#inherited()
-    const bound = await (specs.length > 0 ? adopt(make, specs) : bind(make, this.#settings))
-    this.#engine = bound.engine
-    if (privileges !== undefined) dropPrivileges(privileges)
-    return { ...bound, plan }
-  }
-
-  async #listenAndDrop(
-    load: () => Promise<HandlerPlan>,
-    privileges: Privileges,
-    logs: Logs,
-  ): Promise<Listening> {
-    const early = privileges.chroot === '' ? undefined : await load()
-    const inherited = this.#inherited()
-    const specs = inherited.length > 0 ? inherited : await openSockets(this.#settings)
-    let plan: HandlerPlan
-    try {
-      dropPrivileges(privileges)
-      plan = early ?? (await load())
-    } catch (error) {
-      closeSockets(specs)
-      throw error
-    }
-    return { ...(await adopt(() => this.#makeEngine(plan, logs), specs)), plan }
-  }
-
-  #inherited(): ListenSpec[] {
-    return inheritedSpecs(this.#circumstances.descriptors ?? [], this.#settings.backlog)
-  }
-
-  #resolveHandler(): Promise<HandlerPlan> {
-    const { base } = this.#circumstances
-    return resolveHandler(this.#settings as HandlerSettings, {
-      allowCode: this.#allowCode,
-      ...(base !== undefined && { base }),
-    })
-  }
-
-  get #allowCode(): boolean {
-    return this.#settings.allowCode || process.geteuid?.() !== 0
-  }
-
-  #makePool(plan: HandlerPlan, engine: Engine, { log }: Logs): HandlerPool | undefined {
-    return makeHandlerPool({
-      settings: this.#settings,
-      plan,
-      engine,
-      base: this.#circumstances.base ?? process.cwd(),
-      allowCode: this.#allowCode,
-      log,
-      fatal: (message) => this.#die(new Error(message)),
-    })
+  #makeBackend(adapt: Adapt, logs: Logs): Backend {
+    const settings = this.#settings
+    const limits = this.#limits
+    const fatal = (error: unknown) => this.#die(error)
+    const { base = process.cwd(), descriptors = [], ...rest } = this.#circumstances
+    const common = { settings, limits, fatal, base, descriptors }
+    if (!isPool(settings)) return new InProcess({ ...common, logs, adapt })
+    const { logger, log } = this.#logOptions
+    const forwardLog = logger !== undefined || log !== undefined
+    this.#supervisor = new Supervisor({ ...common, ...rest, log: logs.log, forwardLog })
+    return this.#supervisor
   }
 
   /** Before anything is bound: a log that cannot be opened is said by an error. */
   #openLogs(): Logs {
-    this.#logs ??= openLogs(this.#settings, this.#logOptions)
+    this.#logs ??= openLogs(ownLogs(this.#settings), this.#logOptions)
     return this.#logs
   }
 
@@ -268,69 +273,42 @@ export class Gaidaros implements AsyncDisposable {
     if (this.#logs !== this.#givenLogs) await this.#logs?.close()
   }
 
-  #makeEngine(plan: HandlerPlan, { log, access }: Logs): Engine {
-    const dispatcher = new Dispatcher({
-      plan: planForLoop(plan, this.#settings),
-      log,
-      access,
-      fatal: this.#settings.dieOnError ? (error) => this.#die(error) : undefined,
-      ...this.#limits,
-    })
-    const wantConnections = access !== undefined
-    const options = {
-      ...engineOptions(this.#settings, plan, wantConnections),
-      limits: this.#limits,
-    }
-    const engine = createEngine(this.#settings.engine, options, dispatcher, (text) =>
-      this.#warnOnce(text),
-    )
-    dispatcher.attach(engine)
-    this.#dispatcher = dispatcher
-    return engine
-  }
-
-  readonly #warned = new Set<string>()
-
-  /** An engine is made again when a port is taken; its warning is not. */
-  #warnOnce(text: string): void {
-    if (this.#warned.has(text)) return
-    this.#warned.add(text)
-    this.#logs?.log.at('warn', text)
-  }
-
   #die(error: unknown): void {
     if (this.#fatal !== undefined) return
     this.#fatal = { error }
-    this.#logs?.log.at('fatal', 'the server stops: die_on_error')
+    const { code, message } = error as { code?: unknown; message?: string }
+    this.#logs?.log.at(
+      'fatal',
+      code === 'ERR_GAIDAROS_POOL' ? String(message) : 'the server stops: die_on_error',
+    )
     // Not from within the turn that failed.
     setImmediate(() => void this.close())
   }
 
-  async #close(): Promise<void> {
+  async #close(graceMs?: number): Promise<void> {
     const started = this.#starting
+    // What is being started is not waited for where that takes other processes.
     if (this.#state === 'starting') await started?.catch(() => undefined)
     if (this.#state === 'serving') {
       this.#state = 'closing'
-      await this.#engine?.close(this.#fatal ? 0 : this.#settings.shutdownGrace)
-      this.#lastStats = this.#engine?.stats()
-      await this.#pool?.close()
+      await this.#backend?.close(this.#fatal ? 0 : (graceMs ?? this.#settings.shutdownGrace))
       await this.#closeLogs()
     }
+    this.#ended()
+  }
+
+  async #retire(supervisor: Supervisor): Promise<void> {
+    this.#state = 'closing'
+    await supervisor.handOver()
+    await this.#closeLogs()
+    this.#ended()
+  }
+
+  #ended(): void {
     this.#state = 'closed'
     if (this.#fatal) this.#end.reject(this.#fatal.error)
     else this.#end.resolve()
   }
-}
-
-type Adapt = (plan: HandlerPlan) => HandlerPlan
-interface Bound {
-  engine: Engine
-  addresses: Address[]
-}
-
-/** And the handler that it serves. */
-interface Listening extends Bound {
-  plan: HandlerPlan
 }
 
 /** Options of a server in its user's own program, whose process is not this library's to detach or to number. */
@@ -346,6 +324,10 @@ function ownSettings(options: Options): Settings {
   return settings
 }
 
+/** What of the logs this process opens: requests are written down by the processes that serve them. */
+export const ownLogs = (settings: Settings): Settings =>
+  isPool(settings) ? { ...settings, accessLog: '' } : settings
+
 const RESOLVED = Symbol('resolved settings')
 interface Resolved {
   [RESOLVED]: true
@@ -355,6 +337,25 @@ interface Resolved {
 }
 
 const isResolved = (options: object): options is Resolved => RESOLVED in options
+
+const isPool = ({ serverType }: Settings): boolean => serverType !== ''
+
+/** @throws TypeError ERR_GAIDAROS_OPTION: a function cannot go to another process */
+function checkFunctions(settings: Settings): void {
+  const functions = (Object.keys(settings) as SettingName[]).filter(
+    (name) => typeof settings[name] === 'function',
+  )
+  if (functions.length === 0) return
+  throw misuse(
+    'ERR_GAIDAROS_OPTION',
+    functions
+      .map(
+        (name) =>
+          `${optionName(name)}: a function cannot go to the processes of server_type ${settings.serverType}; wanted handler_module, the file that exports it`,
+      )
+      .join('\n'),
+  )
+}
 
 function stateError(call: string, state: State, wanted: string): TypeError {
   return misuse(

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "config.h"
+#include "listener.h"
 #include "values.h"
 
 namespace gaidaros {
@@ -30,6 +31,9 @@ Napi::Function Engine::define(Napi::Env env) {
                          InstanceMethod<&Engine::stats>("stats"),
                          InstanceMethod<&Engine::set_limits>("setLimits"),
                          InstanceMethod<&Engine::stop_listening>("stopListening"),
+                         InstanceMethod<&Engine::watch_listener>("watchListener"),
+                         InstanceMethod<&Engine::unwatch_listener>("unwatchListener"),
+                         InstanceAccessor<&Engine::accepting>("accepting"),
                          InstanceMethod<&Engine::close>("close"),
                          InstanceAccessor<&Engine::description>("description"),
                      });
@@ -143,17 +147,11 @@ Napi::Value Engine::listen(const Napi::CallbackInfo& info) {
   if (spec.Get("fd").IsNumber()) {
     listener = loop_->adopt(spec.Get("fd").ToNumber().Int32Value(), error);
   } else {
-    auto port = static_cast<uint16_t>(spec.Get("port").ToNumber().Uint32Value());
-    auto address = Address::parse(spec.Get("address").ToString(), port);
-    if (!address)
-      throw Napi::TypeError::New(
-          env_, "not a numeric address: " + spec.Get("address").ToString().Utf8Value());
-    listener = loop_->listen(
-        {*address, spec.Get("backlog").ToNumber().Int32Value(), spec.Get("v6only").ToBoolean()},
-        error);
+    listener = loop_->listen(read_listen_options(spec), error);
   }
-  if (listener >= 0) return address_object(env_, loop_->listener_address(listener));
-  throw failure_of(env_, error);
+  if (listener < 0) throw failure_of(env_, error);
+  if (spec.Get("dormant").ToBoolean()) loop_->accept_from(listener, false);
+  return address_object(env_, loop_->listener_address(listener));
 }
 
 void Engine::start(const Napi::CallbackInfo&) {
@@ -266,6 +264,17 @@ void Engine::set_limits(const Napi::CallbackInfo& info) {
   loop_->set_limits(read_limits(info[0].As<Napi::Object>()));
 }
 void Engine::stop_listening(const Napi::CallbackInfo&) { loop_->stop_listening(); }
+void Engine::watch_listener(const Napi::CallbackInfo& info) {
+  loop_->accept_from(info[0].ToNumber().Int32Value(), true);
+  driver_->wake();
+}
+void Engine::unwatch_listener(const Napi::CallbackInfo& info) {
+  loop_->accept_from(info[0].ToNumber().Int32Value(), false);
+  driver_->wake();
+}
+Napi::Value Engine::accepting(const Napi::CallbackInfo&) {
+  return Napi::Boolean::New(env_, loop_->accepting());
+}
 Napi::Value Engine::description(const Napi::CallbackInfo&) {
   return Napi::String::New(env_, loop_->description());
 }

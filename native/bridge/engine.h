@@ -60,6 +60,9 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   Napi::Value stats(const Napi::CallbackInfo& info);
   void set_limits(const Napi::CallbackInfo& info);
   void stop_listening(const Napi::CallbackInfo& info);
+  void watch_listener(const Napi::CallbackInfo& info);
+  void unwatch_listener(const Napi::CallbackInfo& info);
+  Napi::Value accepting(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   Napi::Value description(const Napi::CallbackInfo& info);
 

@@ -13,6 +13,7 @@
 #include "../process/account.h"
 #include "../process/lock.h"
 #include "failure.h"
+#include "listener.h"
 
 namespace gaidaros {
 
@@ -24,17 +25,11 @@ void check(Napi::Env env, const char* call, int result) {
   if (result < 0) throw failure_of(env, {call, errno});
 }
 
-// openListener({ address, port, backlog, v6only }): a descriptor that the caller owns
+// openListener({ address, port, backlog, v6only, reusePort }): a descriptor that the caller owns
 Napi::Value open_listener_for(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  Napi::Object spec = info[0].As<Napi::Object>();
-  auto port = static_cast<uint16_t>(spec.Get("port").ToNumber().Uint32Value());
-  auto address = Address::parse(spec.Get("address").ToString(), port);
-  if (!address) throw failure_of(env, {"bind", EINVAL});
   SystemError error;
-  int fd = open_listener(
-      {*address, spec.Get("backlog").ToNumber().Int32Value(), spec.Get("v6only").ToBoolean()},
-      error);
+  int fd = open_listener(read_listen_options(info[0].As<Napi::Object>()), error);
   if (fd < 0) throw failure_of(env, error);
   Napi::Object result = Napi::Object::New(env);
   result.Set("fd", fd);

@@ -27,13 +27,13 @@ std::string address_key(const Address& peer) {
 int Loop::listen(const ListenOptions& options, SystemError& error) {
   int fd = open_listener(options, error);
   if (fd < 0) return -1;
-  listeners_.push_back({fd, false});
+  listeners_.push_back({fd});
   return static_cast<int>(listeners_.size()) - 1;
 }
 
 int Loop::adopt(int fd, SystemError& error) {
   if (!adopt_listener(fd, error)) return -1;
-  listeners_.push_back({fd, false});
+  listeners_.push_back({fd});
   return static_cast<int>(listeners_.size()) - 1;
 }
 
@@ -53,6 +53,16 @@ void Loop::stop_listening() {
   started_ = false;
 }
 
+void Loop::accept_from(int listener, bool on) {
+  if (listener < 0 || static_cast<size_t>(listener) >= listeners_.size()) return;
+  Listener& place = listeners_[static_cast<size_t>(listener)];
+  place.wanted = on;
+  if (on) return resume_accepting(0);
+  if (!place.watched) return;
+  poller_->unwatch(static_cast<uint16_t>(listener));
+  place.watched = false;
+}
+
 void Loop::pause_accepting(uint8_t why) {
   if (!(accept_paused_ & why))
     (why == kLimit ? stats_.accept_paused_limit : stats_.accept_paused_resources)++;
@@ -68,7 +78,7 @@ void Loop::resume_accepting(uint8_t why) {
   accept_paused_ &= static_cast<uint8_t>(~why);
   if (accept_paused_ != 0 || !started_) return;
   for (uint16_t i = 0; i < listeners_.size(); i++) {
-    if (listeners_[i].watched || listeners_[i].fd < 0) continue;
+    if (listeners_[i].watched || !listeners_[i].wanted || listeners_[i].fd < 0) continue;
     poller_->watch(i, listeners_[i].fd);
     listeners_[i].watched = true;
   }

@@ -73,6 +73,11 @@ class Loop final : private PollerSink {
   Address listener_address(int listener) const { return local_address(listeners_[listener].fd); }
   void start();
   void stop_listening();
+  // Accepts from a listener or leaves it alone; new ones are accepted from. What the kernel has
+  // accepted for us before is served all the same. A number that listen() did not give is nobody's.
+  void accept_from(int listener, bool on);
+  // A connection may still be accepted.
+  bool accepting() const { return poller_ && poller_->accepting(); }
 
   // One turn; sleeps at most `timeout_ms` (-1: no limit but its own timers) when nothing is to do.
   // True: there is more to do, call again without sleeping.
@@ -123,6 +128,7 @@ class Loop final : private PollerSink {
   struct Listener {
     int fd = -1;
     bool watched = false;
+    bool wanted = true;  // accept_from()
   };
 
   Loop(LoopOptions options, Host& host, SharedMemory memory);

@@ -37,6 +37,8 @@ int open_listener(const ListenOptions& options, SystemError& error) {
   int fd = socket(options.address.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail(fd, "socket", error);
   if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return fail(fd, "setsockopt", error);
+  if (options.reuseport && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+    return fail(fd, "setsockopt", error);
   if (options.address.is_v6() && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6only))
     return fail(fd, "setsockopt", error);
   set_inherited(fd);

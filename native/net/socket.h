@@ -18,6 +18,7 @@ struct ListenOptions {
   Address address;
   int backlog = 511;
   bool v6only = false;
+  bool reuseport = false;  // SO_REUSEPORT: the kernel spreads connections over several such sockets
 };
 
 // A bound, listening, non-blocking TCP socket, or -1 with `error` set.

@@ -106,6 +106,8 @@ class CompletionPoller final : public Poller {
     submit();
   }
 
+  bool accepting() const override { return accepts_ > 0; }
+
   void open(Connection& connection) override { arm(connection); }
 
   // Lazy: the request is ended only when input comes that nobody wants yet.
@@ -259,6 +261,7 @@ class CompletionPoller final : public Poller {
     sqe->accept_flags = SOCK_CLOEXEC;
     sqe->user_data = pack(Op::accept, listener, place.round);
     place.armed = true;
+    accepts_++;
     operations_++;
   }
 
@@ -403,6 +406,7 @@ class CompletionPoller final : public Poller {
     auto listener = static_cast<uint16_t>(completion.user_data >> 32);
     Listening& place = listeners_[listener];
     bool current = static_cast<uint32_t>(completion.user_data) == place.round;
+    if (last) accepts_--;
     if (last && current) place.armed = false;
     if (completion.res >= 0) {
       counts_.accept++;
@@ -526,6 +530,7 @@ class CompletionPoller final : public Poller {
   int bell_ = -1;
   bool bell_armed_ = false;
   uint32_t operations_ = 0;  // requests in the kernel that outlive the call that submitted them
+  uint32_t accepts_ = 0;     // of these: requests to accept
   uint32_t sends_ = 0;       // sends of this turn whose result is not in yet
   std::vector<Listening> listeners_;
   std::vector<Completion> stash_;

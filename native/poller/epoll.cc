@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -62,6 +63,10 @@ class EpollPoller final : public Poller {
   void unwatch(uint16_t listener) override {
     control(EPOLL_CTL_DEL, listeners_[listener], 0, 0);
     listeners_[listener] = -1;
+  }
+
+  bool accepting() const override {
+    return std::any_of(listeners_.begin(), listeners_.end(), [](int fd) { return fd >= 0; });
   }
 
   void open(Connection& connection) override {

@@ -60,6 +60,8 @@ class Poller {
   // Stops accepting until watch(). The descriptor stays open. Connections accepted meanwhile by the
   // kernel on our behalf are still reported.
   virtual void unwatch(uint16_t listener) = 0;
+  // Some request to accept is still in the kernel's hands: a connection may yet be reported.
+  virtual bool accepting() const = 0;
 
   virtual void open(Connection& connection) = 0;
   virtual void pause(Connection& connection) = 0;

@@ -207,7 +207,10 @@ export class HandlerPool {
 
   /** At once after a first death, then later and later. */
   #startAgain(place: Place): void {
-    if (place.deaths <= 1) return this.#start(place)
+    if (place.deaths <= 1) {
+      this.#start(place)
+      return
+    }
     const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (place.deaths - 2))
     place.timer = setTimeout(
       () => {

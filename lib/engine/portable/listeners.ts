@@ -3,6 +3,7 @@
 import {
   type AddressInfo,
   createServer,
+  isIPv6,
   type ListenOptions,
   type Server,
   type Socket,
@@ -22,6 +23,8 @@ export class Listeners {
   readonly #context: Context
   readonly #accept: (socket: Socket) => void
   readonly #servers = new Set<Server>()
+  /** By the number of the listen() call: how it was asked for, and its server while it accepts. */
+  readonly #places: { spec: ListenSpec; server?: Server }[] = []
   /** Accepted before start(); nothing of them is read. */
   #early: Socket[] | undefined = []
   #closed: Promise<unknown>[] = []
@@ -31,14 +34,42 @@ export class Listeners {
     this.#accept = accept
   }
 
-  listen(spec: ListenSpec): Promise<Address> {
+  async listen(spec: ListenSpec): Promise<Address> {
+    const place = { spec }
+    this.#places.push(place)
+    if (!spec.dormant) return this.#open(place)
+    return {
+      address: spec.address,
+      family: isIPv6(spec.address) ? 'IPv6' : 'IPv4',
+      port: spec.port,
+    }
+  }
+
+  /** node:net accepts as soon as it listens, so a dormant descriptor is not listened on before. */
+  async watch(number: number): Promise<void> {
+    const place = this.#places[number]
+    if (place !== undefined && place.server === undefined) await this.#open(place)
+  }
+
+  unwatch(number: number): void {
+    const server = this.#places[number]?.server
+    if (server === undefined || !this.#servers.delete(server)) return
+    server.close()
+  }
+
+  get accepting(): boolean {
+    return this.#servers.size > 0
+  }
+
+  #open(place: { spec: ListenSpec; server?: Server }): Promise<Address> {
     const server = this.#make()
     return new Promise((resolve, reject) => {
-      const refused = (error: Error) => reject(listenFailure(spec, error))
+      const refused = (error: Error) => reject(listenFailure(place.spec, error))
       server.once('error', refused)
-      server.listen(listenOptions(spec), () => {
+      server.listen(listenOptions(place.spec), () => {
         server.off('error', refused)
         server.on('error', () => this.#context.counters.accept_errors++)
+        place.server = server
         this.#add(server)
         const { address, family, port } = server.address() as AddressInfo
         resolve({ address, family: family === 'IPv6' ? 'IPv6' : 'IPv4', port })

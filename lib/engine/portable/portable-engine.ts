@@ -151,6 +151,18 @@ export class PortableEngine implements Engine {
     this.#listeners.stop()
   }
 
+  watchListener(listener: number): Promise<void> {
+    return this.#listeners.watch(listener)
+  }
+
+  unwatchListener(listener: number): void {
+    this.#listeners.unwatch(listener)
+  }
+
+  get accepting(): boolean {
+    return this.#listeners.accepting
+  }
+
   /** The connection of that name while it can still be written to. */
   #open(slot: number, generation: number): Connection | undefined {
     const connection = this.#context.table.get(slot, generation)

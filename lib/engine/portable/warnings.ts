@@ -5,8 +5,10 @@ import type { EngineOptions } from '../engine.js'
 interface Shortcoming {
   text: string
   /** Options for which it matters; always, where absent. */
-  when?: (options: EngineOptions) => boolean
+  when?: (options: Wishes) => boolean
 }
+
+type Wishes = Pick<EngineOptions, 'tcpCork' | 'busyPoll'>
 
 const SHORTCOMINGS: readonly Shortcoming[] = [
   { text: 'polling_type, send_batching, poll_timeout and recv_size are left to Node' },
@@ -22,7 +24,7 @@ const SHORTCOMINGS: readonly Shortcoming[] = [
  * @example
  * portableWarnings(options) // ['portable engine (node:net): polling_type, send_batching, … are left to Node; …']
  */
-export function portableWarnings(options: EngineOptions): string[] {
+export function portableWarnings(options: Wishes): string[] {
   const texts = SHORTCOMINGS.filter(({ when }) => when === undefined || when(options)).map(
     ({ text }) => text,
   )

@@ -1,0 +1,202 @@
+// server_type "": one event loop in this process.
+
+import type { HandlerPlan } from '../dispatch/plan.js'
+import type { Address, Limits, ListenSpec } from '../engine/engine.js'
+import type { Logs } from '../log/logs.js'
+import type { SettingName, Settings } from '../options/settings.js'
+import { checkPrivileges, dropPrivileges, type Privileges } from '../process/privileges.js'
+import type { Backend, EngineInfo, ReloadReport } from './backend.js'
+import { adopt, bind } from './binding.js'
+import { merge } from './changes.js'
+import { engineLimits } from './engineoptions.js'
+import { loadPlan, Service } from './service.js'
+import { canOpenSockets, closeSockets, inheritedSpecs, openSockets } from './sockets.js'
+import { noStats, type ServerStats } from './stats.js'
+
+/** What the handler is made of; it is loaded anew on every reload. */
+const HANDLER: ReadonlySet<SettingName> = new Set<SettingName>([
+  'handlerModule',
+  'handlerClass',
+  'handlerClassArgs',
+  'handlerClassKwargs',
+  'handleRequest',
+  'handleBatch',
+  'decodeRequest',
+  'encodeResponse',
+  'endRequest',
+  'splitRequest',
+  'keepalive',
+])
+/** Read each time they are needed. */
+const READ_LATE: ReadonlySet<SettingName> = new Set<SettingName>([
+  'shutdownGrace',
+  'reloadGrace',
+  'logLevel',
+  'verbose',
+])
+
+export interface InProcessOptions {
+  settings: Settings
+  limits: Limits
+  logs: Logs
+  /** Where relative module paths begin. */
+  base: string
+  /** Listening descriptors to use instead of host and port. */
+  descriptors: readonly number[]
+  fatal: (error: unknown) => void
+  /** Changes the handler before it serves. */
+  adapt: (plan: HandlerPlan) => HandlerPlan
+}
+
+export class InProcess implements Backend {
+  readonly #options: InProcessOptions
+  readonly #warned = new Set<string>()
+  #settings: Settings
+  #limits: Limits
+  #service: Service | undefined
+  #addresses: readonly Address[] = []
+  #work: Promise<unknown> = Promise.resolve()
+
+  constructor(options: InProcessOptions) {
+    this.#options = options
+    this.#settings = options.settings
+    this.#limits = options.limits
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#addresses
+  }
+
+  get engine(): EngineInfo | undefined {
+    return this.#service?.engine
+  }
+
+  async start(): Promise<void> {
+    const { listener, addresses } = await this.#listen()
+    this.#service = listener
+    try {
+      await listener.start()
+    } catch (error) {
+      await listener.close(0)
+      throw error
+    }
+    this.#addresses = addresses
+  }
+
+  /**
+   * Handler, sockets, engine. Where privileges are dropped the sockets come first and the engine last; the handler's
+   * code is loaded by the user who will run it, unless a new root directory would hide it.
+   */
+  async #listen(): Promise<Listening> {
+    const privileges = checkPrivileges(this.#settings)
+    if (privileges !== undefined && canOpenSockets()) return this.#listenAndDrop(privileges)
+    const plan = await this.#load()
+    const make = () => this.#make(plan)
+    const specs = this.#inherited()
+    const bound = await (specs.length > 0 ? adopt(make, specs) : bind(make, this.#settings))
+    try {
+      if (privileges !== undefined) dropPrivileges(privileges)
+    } catch (error) {
+      await bound.listener.close(0)
+      throw error
+    }
+    return bound
+  }
+
+  async #listenAndDrop(privileges: Privileges): Promise<Listening> {
+    const early = privileges.chroot === '' ? undefined : await this.#load()
+    const inherited = this.#inherited()
+    const specs = inherited.length > 0 ? inherited : await openSockets(this.#settings)
+    let plan: HandlerPlan
+    try {
+      dropPrivileges(privileges)
+      plan = early ?? (await this.#load())
+    } catch (error) {
+      closeSockets(specs)
+      throw error
+    }
+    return adopt(() => this.#make(plan), specs)
+  }
+
+  #inherited(): ListenSpec[] {
+    return inheritedSpecs(this.#options.descriptors, this.#settings.backlog)
+  }
+
+  async #load(settings = this.#settings, fresh = false): Promise<HandlerPlan> {
+    const { adapt, base } = this.#options
+    return adapt(await loadPlan(settings, base, fresh))
+  }
+
+  stats(): ServerStats {
+    return this.#service?.stats() ?? noStats()
+  }
+
+  collectStats(): Promise<ServerStats> {
+    return Promise.resolve(this.stats())
+  }
+
+  setLimits(limits: Limits): void {
+    this.#limits = limits
+    this.#service?.setLimits(limits)
+  }
+
+  reload(settings: Settings): Promise<ReloadReport> {
+    const result = this.#work.then(() => this.#reload(settings))
+    this.#work = result.catch(() => undefined)
+    return result
+  }
+
+  /** The logs are the process's own. */
+  reopenLogs(): void {}
+
+  async close(graceMs: number): Promise<void> {
+    await this.#service?.close(graceMs)
+  }
+
+  kill(): void {}
+
+  #make(plan: HandlerPlan): Service {
+    const { logs, base, fatal } = this.#options
+    return new Service({
+      settings: this.#settings,
+      limits: this.#limits,
+      plan,
+      logs,
+      base,
+      fatal,
+      warn: (text) => this.#warnOnce(text),
+    })
+  }
+
+  /** An engine is made again when a port is taken; its warning is not. */
+  #warnOnce(text: string): void {
+    if (this.#warned.has(text)) return
+    this.#warned.add(text)
+    this.#options.logs.log.at('warn', text)
+  }
+
+  /**
+   * Changes in place what can be changed. The new handler is loaded first: when it is no good nothing is changed.
+   * Workers (handler_type) keep the handler that they were started with.
+   */
+  async #reload(given: Settings): Promise<ReloadReport> {
+    const limits = new Set(Object.keys(this.#limits))
+    const workers = this.#service?.hasWorkers === true
+    const { settings, changed, left } = merge(
+      this.#settings,
+      given,
+      (name) => (workers || !HANDLER.has(name)) && !READ_LATE.has(name) && !limits.has(name),
+    )
+    const kept = workers ? ['handler'] : this.#service?.replace(await this.#load(settings, true))
+    this.#settings = settings
+    this.setLimits(engineLimits(settings))
+    this.#options.logs.setLevel(settings)
+    const what = workers || settings.handlerModule === '' ? [] : ['handler']
+    return { changed: [...changed, ...what], left: [...left, ...(kept ?? [])] }
+  }
+}
+
+interface Listening {
+  listener: Service
+  addresses: readonly Address[]
+}
