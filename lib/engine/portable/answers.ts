@@ -26,8 +26,34 @@ export class Answers {
     this.#closing = closing
   }
 
-  /** Takes the answer to record `index`, which is request `sequence` and lies in `slab`. */
+  /**
+   * Takes the answer to record `index` of `count`, which is request `sequence` and lies in `slab`, with the ones
+   * behind it that can be taken at once.
+   * @returns how many were taken
+   */
   take(
+    connection: Connection,
+    index: number,
+    count: number,
+    sequence: number,
+    slab: Buffer,
+    records: Uint32Array,
+  ): number {
+    const echoed = this.#echoed(connection, index, count, sequence)
+    if (echoed === 0) {
+      this.#one(connection, index, sequence, slab, records)
+      return 1
+    }
+    const first = index * RECORD_WORDS
+    const last = (index + echoed - 1) * RECORD_WORDS
+    const start = records[first + RECORD.offset] as number
+    const end =
+      (records[last + RECORD.offset] as number) + (records[last + RECORD.length] as number)
+    this.#replies.run(connection, echoed, slab, start, end)
+    return echoed
+  }
+
+  #one(
     connection: Connection,
     index: number,
     sequence: number,
@@ -53,6 +79,17 @@ export class Answers {
       case ANSWER.failed:
         this.#closing.fail(connection, 'handler_error')
     }
+  }
+
+  /**
+   * How many answers from record `index` on, of `count` records, are the requests themselves, as they stand in the
+   * slab: they leave as one. 0: not even the first, or they are to be framed anew.
+   */
+  #echoed(connection: Connection, index: number, count: number, sequence: number): number {
+    if (this.#context.framer?.strips || sequence !== connection.pipeline.head) return 0
+    let at = index
+    while (at < count && this.words[at * REPLY_WORDS + REPLY.kind] === ANSWER.same) at++
+    return at - index
   }
 
   /** What the answer to a record that is no request may ask for. */

@@ -46,9 +46,9 @@ export class Pipeline {
     return (sequence - this.head) >>> 0 < this.inFlight
   }
 
-  /** The head is answered. */
-  advance(): void {
-    this.head = (this.head + 1) >>> 0
+  /** The head is answered, and the requests behind it, `count` in all. */
+  advance(count: number): void {
+    this.head = (this.head + count) >>> 0
     this.streaming = false
   }
 

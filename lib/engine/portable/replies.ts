@@ -31,10 +31,12 @@ export class Replies {
       pipeline.hold(sequence, buffer.subarray(start, end), true, last)
       return
     }
-    connection.output.add(buffer, start, end)
-    this.#gathered(connection)
-    pipeline.measured(end - start)
-    this.#advance(connection, last)
+    this.#whole(connection, 1, buffer, start, end, last)
+  }
+
+  /** Whole replies to the head and the requests behind it, `count` in all, which lie side by side. */
+  run(connection: Connection, count: number, buffer: Buffer, start: number, end: number): void {
+    this.#whole(connection, count, buffer, start, end, false)
   }
 
   /** Engine.reply() on a live connection. */
@@ -90,6 +92,20 @@ export class Replies {
     connection.steer()
   }
 
+  #whole(
+    connection: Connection,
+    count: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    last: boolean,
+  ): void {
+    connection.output.add(buffer, start, end)
+    this.#gathered(connection)
+    connection.pipeline.measured((end - start) / count)
+    this.#advance(connection, count, last)
+  }
+
   #ofHead(
     connection: Connection,
     bytes: Uint8Array | undefined,
@@ -107,13 +123,13 @@ export class Replies {
       return
     }
     if (!pipeline.streaming) pipeline.measured(bytes?.length ?? 0)
-    this.#advance(connection, end)
+    this.#advance(connection, 1, end)
   }
 
-  /** The head is answered: what was held for the next ones follows. */
-  #advance(connection: Connection, last: boolean): void {
+  /** The head and the requests behind it are answered, `count` in all: what was held for the next ones follows. */
+  #advance(connection: Connection, count: number, last: boolean): void {
     const { pipeline } = connection
-    this.#answered(connection)
+    this.#answered(connection, count)
     let end = last
     while (!end) {
       const held = pipeline.take()
@@ -123,7 +139,7 @@ export class Replies {
       pipeline.streaming = !held.done
       if (!held.done) break
       pipeline.measured(held.bytes)
-      this.#answered(connection)
+      this.#answered(connection, 1)
       end = held.end
     }
     if (end) this.#closing.conclude(connection, 'done')
@@ -131,9 +147,9 @@ export class Replies {
     if (connection.stalled) this.#context.wake(connection)
   }
 
-  #answered(connection: Connection): void {
-    connection.pipeline.advance()
-    this.#context.counters.replies++
+  #answered(connection: Connection, count: number): void {
+    connection.pipeline.advance(count)
+    this.#context.counters.replies += count
   }
 
   #gathered(connection: Connection): void {

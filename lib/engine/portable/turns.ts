@@ -111,9 +111,9 @@ export class Turns {
     }
     this.opened(connection, count)
     this.#turn(slab, count)
-    for (let i = 0; i < count && !connection.dead && connection.closing === undefined; i++) {
-      this.#answers.take(connection, i, (first + i) >>> 0, slab, records.words)
-    }
+    const { words } = records
+    for (let i = 0; i < count && !connection.dead && connection.closing === undefined; )
+      i += this.#answers.take(connection, i, count, (first + i) >>> 0, slab, words)
   }
 
   #turn(slab: Buffer, count: number): void {
