@@ -7,6 +7,7 @@ import { constants, openSync } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import { GaidarosError } from '../errors.js'
 import { native } from '../native.js'
+import { childFlags } from './command.js'
 
 /** Tells the new process what it is. Gone from its environment before options are read. */
 const MARK = 'GAIDAROS_DETACHED'
@@ -64,7 +65,7 @@ export interface Launch {
 export async function launchDaemon(argv: readonly string[]): Promise<Launch> {
   const program = process.argv[1] ?? ''
   native?.shieldDescriptors() // what this command's own parent left open is not the daemon's
-  const child = spawn(process.execPath, [...process.execArgv, program, ...argv], {
+  const child = spawn(process.execPath, [...childFlags(process.execArgv), program, ...argv], {
     detached: true, // setsid(2)
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, [MARK]: '1' },

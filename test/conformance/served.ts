@@ -1,6 +1,7 @@
 // A server under test with its clients and log lines, torn down with the case that made it.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Gaidaros as Built } from '../../dist/index.js'
 import type { Address, EngineStats } from '../../lib/engine/engine.js'
@@ -41,18 +42,23 @@ function sent(options: Options, caseFile: string): Options {
     lines.push(`const sent_${name} = ${value}`, `export { sent_${name} as ${name} }`)
   }
   if (lines.length === 0) return rest
-  const folder = mkdtempSync(join(dirname(caseFile), 'sent-'))
+  const folder = mkdtempSync(join(tmpdir(), 'gaidaros-sent-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'handler.ts')
-  const context = readFileSync(caseFile, 'utf8').replaceAll(/from '\.\.?\//g, (from) =>
-    from === "from './" ? "from '../" : "from '../../",
+  const context = readFileSync(caseFile, 'utf8').replaceAll(
+    /from '(\.\.?\/[^']+)'/g,
+    (_, relative: string) => `from '${join(dirname(caseFile), relative)}'`,
   )
   writeFileSync(path, `${context}\n// @ts-nocheck\n${lines.join('\n')}\n`)
   return { ...rest, handlerModule: path }
 }
 
 export class Served {
-  readonly server: Pick<Gaidaros, keyof Gaidaros>
+  readonly server: Pick<
+    Gaidaros,
+    'serve' | 'close' | 'stats' | 'setLimits' | 'handle' | 'closed' | 'addresses' | 'engine'
+  > &
+    AsyncDisposable
   /** Log lines so far, one string each. */
   readonly lines: string[] = []
   addresses: readonly Address[] = []

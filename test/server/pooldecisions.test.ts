@@ -1,7 +1,7 @@
 // The pure decisions of a supervisor: who accepts from what, when to give up, when to have more processes.
 import t from 'tap'
+import { childFlags } from '../../lib/process/command.js'
 import { assign } from '../../lib/server/pool/assignment.js'
-import { childFlags } from '../../lib/server/pool/command.js'
 import { Crashes } from '../../lib/server/pool/crashes.js'
 import { CALM, decide, type Step } from '../../lib/server/pool/scaling.js'
 import { INHERIT, takeInherited } from '../../lib/server/pool/successor.js'

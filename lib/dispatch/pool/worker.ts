@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Worker as Thread } from 'node:worker_threads'
 import type { PoolDescriptors } from '../../engine/pool.js'
+import { childFlags } from '../../process/command.js'
 import { deferred } from '../deferred.js'
 import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
 
@@ -29,7 +30,7 @@ const MAIN = new URL('./main.js', import.meta.url)
 
 /** Starts a thread. It sees the descriptors under the numbers that they have here. */
 export function startThread(job: WorkerJob, events: WorkerEvents): PoolWorker {
-  const thread = new Thread(MAIN, { workerData: job, execArgv: process.execArgv })
+  const thread = new Thread(MAIN, { workerData: job, execArgv: childFlags(process.execArgv) })
   let trouble = ''
   thread.on('message', (news: WorkerNews) => events.news(news))
   thread.on('error', (error) => {
@@ -59,10 +60,14 @@ export function startProcess(
   events: WorkerEvents,
 ): PoolWorker {
   const own = bells[job.spec.index] as number
-  const child: ChildProcess = spawn(process.execPath, [...process.execArgv, fileURLToPath(MAIN)], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc', memory, own, bell],
-    serialization: 'advanced',
-  })
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [...childFlags(process.execArgv), fileURLToPath(MAIN)],
+    {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', memory, own, bell],
+      serialization: 'advanced',
+    },
+  )
   const inherited = { memory: FIRST, bell: FIRST + 1, serverBell: FIRST + 2 }
   const say = (order: WorkerOrder): void => {
     if (child.connected) child.send(order, () => undefined)

@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Logger } from '../../log/logger.js'
+import { childFlags } from '../../process/command.js'
 import type { HeldSocket } from './sockets.js'
 
 /** The variable that names the inherited sockets. */
@@ -49,12 +50,16 @@ export class Successor {
       return undefined
     }
     this.#hooks?.moveAside()
-    const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
-      detached: true,
-      stdio: ['inherit', 'inherit', 'inherit', ...sockets.map(({ fd }) => fd)],
-      env: { ...process.env, ...this.#hooks?.environment, [INHERIT]: describe(sockets) },
-      ...(this.#hooks && { cwd: this.#hooks.directory }),
-    })
+    const child = spawn(
+      process.execPath,
+      [...childFlags(process.execArgv), ...process.argv.slice(1)],
+      {
+        detached: true,
+        stdio: ['inherit', 'inherit', 'inherit', ...sockets.map(({ fd }) => fd)],
+        env: { ...process.env, ...this.#hooks?.environment, [INHERIT]: describe(sockets) },
+        ...(this.#hooks && { cwd: this.#hooks.directory }),
+      },
+    )
     this.#child = child
     child.once('error', (error) => this.#ended(`cannot be started: ${error.message}`))
     child.once('exit', (code, signal) =>
