@@ -100,10 +100,11 @@ void WorkerEngine::start(const Napi::CallbackInfo&) {
 
 // Turn after turn while there are requests. What promises and timers answered goes with it.
 void WorkerEngine::run() {
-  for (int round = 0; round < kMaxRounds && running_; round++) {
+  for (int round = 0; round < kMaxRounds && running_ && !dead_; round++) {
     uint32_t count = take();
     if (count == 0) break;
     call(count);
+    if (dead_) return;
     for (uint32_t i = 0; i < count; i++) answer(i);
     count_ = 0;
     flush();
@@ -113,6 +114,7 @@ void WorkerEngine::run() {
 
 // The last thing before libuv sleeps.
 void WorkerEngine::before_sleep() {
+  if (dead_) return;
   in_.wake();
   flush();
   if (in_.available() > 0) run();
@@ -269,13 +271,15 @@ void WorkerEngine::call(uint32_t count) {
     bool kept = true;
     if (napi_get_value_bool(env_, result, &kept) == napi_ok) slab_kept_ = kept;
   } else {
-    for (uint32_t i = 0; i < count; i++)
-      replies_[i] = {static_cast<uint32_t>(Answer::failed), 0, 0, 0};
+    // JS has ended within the turn (process.exit(), terminate()) or the dispatcher, which lets
+    // nothing through, is broken: this worker says no more, and its server hears that it is gone.
+    dead_ = true;
     if (status == napi_pending_exception) {
       napi_value error;
-      napi_get_and_clear_last_exception(env_, &error);
-      napi_fatal_exception(env_, error);
+      if (napi_get_and_clear_last_exception(env_, &error) == napi_ok)
+        napi_fatal_exception(env_, error);
     }
+    return;
   }
   channel_->turn_began_ns.store(0, std::memory_order_relaxed);
   measure(began, requests_);

@@ -143,6 +143,7 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   uv_idle_t idle_{};
   int open_handles_ = 0;
   bool running_ = false;
+  bool dead_ = false;
   bool idling_ = false;
   std::function<void()> done_;
   napi_async_cleanup_hook_handle teardown_ = nullptr;

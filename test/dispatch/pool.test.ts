@@ -1,0 +1,149 @@
+// Workers in threads and processes as a server runs them: what they answer, and what becomes of the requests
+// of one that dies. From what is built, as a user has it.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { Gaidaros } from '../../dist/index.js'
+import { temporary } from '../cli/command.js'
+import { unavailable } from '../conformance/available.js'
+import { Client } from '../conformance/client.js'
+import { until } from '../conformance/deadline.js'
+import { refuse, VARIANTS } from '../conformance/variant.js'
+
+// Workers are started without the flags that compile the tests.
+process.execArgv.length = 0
+
+const HANDLER = `
+import { threadId } from 'node:worker_threads'
+export const endRequest = 'line,strip'
+export const decodeRequest = 'utf8'
+export async function* pieces(count) { for (let i = 0; i < count; i++) yield 'x'.repeat(1000) }
+export function handleRequest(line, connection) {
+  const [verb, amount] = line.split(' ')
+  if (verb === 'later') return new Promise((done) => setTimeout(done, Number(amount), line))
+  if (verb === 'who') return \`\${process.pid} \${threadId}\`
+  if (verb === 'peer') return String(connection.remote.port)
+  if (verb === 'stream') return pieces(Number(amount))
+  if (verb === 'big') return 'b'.repeat(Number(amount))
+  if (verb === 'throw') throw new Error('meant')
+  if (verb === 'die') process.exit(3)
+  return line.toUpperCase()
+}
+`
+
+const reason = await unavailable(VARIANTS.edge)
+
+async function serving(t: Test, handlerType: string, options: object = {}) {
+  const path = join(temporary(t), 'handler.mjs')
+  writeFileSync(path, HANDLER)
+  const lines: string[] = []
+  const server = new Gaidaros({
+    host: '127.0.0.1',
+    port: 0,
+    handlerType: handlerType as '',
+    handlerPoolSize: 2,
+    handlerModule: path,
+    engine: 'native',
+    log: (line: string) => void lines.push(line),
+    ...options,
+  })
+  t.teardown(() => server.close())
+  const [address] = await server.serve()
+  const connect = () => Client.connect(address?.port ?? 0)
+  return { server, lines, connect }
+}
+
+function workers(handlerType: 'threadpool' | 'procpool'): void {
+  void t.test(`${handlerType}: every kind of answer, in order`, async (t) => {
+    const { connect } = await serving(t, handlerType)
+    const client = await connect()
+    client.send('later 30\nsoon\nstream 3\nbig 300000\nlater 1\nlast\n')
+    await client.expect('later 30\nSOON\n')
+    t.equal((await client.take(3001)).toString(), `${'x'.repeat(3000)}\n`)
+    t.equal((await client.take(300_001)).toString(), `${'b'.repeat(300_000)}\n`)
+    await client.expect('later 1\nLAST\n')
+    await client.ask(`${'r'.repeat(200_000)}\n`, `${'R'.repeat(200_000)}\n`)
+    await client.ask('peer\n', `${client.localPort}\n`)
+    client.destroy()
+  })
+
+  void t.test(`${handlerType}: many connections, each byte its own`, async (t) => {
+    const { connect, server } = await serving(t, handlerType)
+    const clients = await Promise.all(Array.from({ length: 20 }, connect))
+    await Promise.all(
+      clients.map(async (client, nth) => {
+        for (let round = 0; round < 20; round++) {
+          const words = Array.from({ length: 16 }, (_, i) => `c${nth} r${round} ${i}`)
+          client.send(words.map((word) => `${word}\n`).join(''))
+          await client.expect(words.map((word) => `${word.toUpperCase()}\n`).join(''))
+        }
+      }),
+    )
+    t.equal(server.stats().replies, 20 * 20 * 16)
+    for (const client of clients) client.destroy()
+  })
+
+  void t.test(
+    `${handlerType}: an error ends its connection alone, and is counted and logged`,
+    async (t) => {
+      const { connect, server, lines } = await serving(t, handlerType)
+      const [good, bad] = await Promise.all([connect(), connect()])
+      bad.send('throw\n')
+      await bad.expectEnd()
+      await good.ask('still\n', 'STILL\n')
+      await until(() => server.stats().handler_errors === 1, 'one handler error')
+      await until(() => lines.some((line) => line.includes('meant')), 'its line')
+      good.destroy()
+    },
+  )
+
+  void t.test(`${handlerType}: a dead worker is replaced, only what it had is lost`, async (t) => {
+    const { connect, server } = await serving(t, handlerType)
+    for (let deaths = 1; deaths <= 2; deaths++) {
+      const [good, bad] = await Promise.all([connect(), connect()])
+      bad.send('die\n')
+      await bad.expectEnd()
+      await good.ask('still\n', 'STILL\n')
+      t.equal(server.stats().closed.worker_lost, deaths)
+      t.equal(server.stats().workers_lost, deaths)
+      good.destroy()
+    }
+  })
+}
+
+function fresh(handlerType: 'thread' | 'proc'): void {
+  void t.test(`${handlerType}: each request has a worker of its own`, async (t) => {
+    const { connect } = await serving(t, handlerType)
+    const client = await connect()
+    const seen = new Set<string>()
+    for (let i = 0; i < 3; i++) {
+      client.send('who\n')
+      await until(() => client.pending > 0, 'an answer')
+      seen.add((await client.take(client.pending)).toString())
+    }
+    t.equal(seen.size, 3)
+    client.destroy()
+  })
+}
+
+if (reason !== undefined) refuse(t, reason)
+else {
+  for (const type of ['threadpool', 'procpool'] as const) workers(type)
+  for (const type of ['thread', 'proc'] as const) fresh(type)
+  void t.test('a function cannot be sent to workers', async (t) => {
+    const server = new Gaidaros({
+      host: '127.0.0.1',
+      port: 0,
+      handlerType: 'threadpool',
+      handleRequest: (line: Buffer) => line,
+    })
+    await t.rejects(server.serve(), { code: 'ERR_GAIDAROS_OPTION', message: /handler_module/ })
+  })
+  void t.test('a handler that cannot be loaded is said at once', async (t) => {
+    const path = join(temporary(t), 'broken.mjs')
+    writeFileSync(path, 'throw new Error("not today")')
+    const server = new Gaidaros({ port: 0, handlerType: 'procpool', handlerModule: path })
+    await t.rejects(server.serve(), { code: 'ERR_GAIDAROS_HANDLER', message: /not today/ })
+  })
+}
