@@ -33,7 +33,8 @@ async function runCase(test: Test, variant: Variant, file: string, run: Case): P
 export async function conformance(variant: Variant): Promise<void> {
   const reason = await unavailable(variant)
   if (reason !== undefined) return refuse(t, `${variant.name}: ${reason}`)
-  t.jobs = JOBS
+  // Each server of a variant with workers starts some.
+  t.jobs = variant.sent ? 2 : JOBS
   for (const [subject, cases] of Object.entries(SUBJECTS)) {
     if (variant.subjects?.includes(subject) === false) continue
     for (const [name, run] of Object.entries(cases)) {

@@ -37,17 +37,8 @@ export const VARIANTS = {
   threadpool: workers(
     'threadpool, epoll edge',
     { pollingType: 'edge', handlerType: 'threadpool' },
-    ['framing', 'pipelining', 'order'],
+    ['pipelining'],
   ),
-  procpool: workers('procpool, io_uring', { pollingType: 'completion', handlerType: 'procpool' }, [
-    'order',
-  ]),
-  gthread: native('gthread, epoll level', { pollingType: 'level', handlerType: 'gthread' }),
-  gthreadpool: native('gthreadpool, io_uring', {
-    pollingType: 'completion',
-    handlerType: 'gthreadpool',
-    handlerPoolSize: 4,
-  }),
   portable: { name: 'portable', engine: 'portable', options: { engine: 'portable' } },
 } satisfies Record<string, Variant>
 
