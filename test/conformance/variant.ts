@@ -9,8 +9,6 @@ export interface Variant {
   options: Record<string, unknown>
   /** Handlers run in other threads or processes. */
   sent?: boolean
-  /** Only these subjects; all of them by default. */
-  subjects?: readonly string[]
 }
 
 const native = (name: string, options: Record<string, unknown>): Variant => ({
@@ -19,12 +17,10 @@ const native = (name: string, options: Record<string, unknown>): Variant => ({
   options: { engine: 'native', ...options },
 })
 
-/** With workers: so far the subjects that hold on them. */
-const workers = (
-  name: string,
-  options: Record<string, unknown>,
-  subjects: readonly string[],
-): Variant => ({ ...native(name, { handlerPoolSize: 2, ...options }), sent: true, subjects })
+const workers = (name: string, options: Record<string, unknown>): Variant => ({
+  ...native(name, { handlerPoolSize: 2, ...options }),
+  sent: true,
+})
 
 export const VARIANTS = {
   edge: native('native, epoll edge', { pollingType: 'edge' }),
@@ -34,12 +30,19 @@ export const VARIANTS = {
     pollingType: 'edge',
     sendBatching: false,
   }),
-  threadpool: workers(
-    'threadpool, epoll edge',
-    { pollingType: 'edge', handlerType: 'threadpool' },
-    ['pipelining'],
-  ),
   portable: { name: 'portable', engine: 'portable', options: { engine: 'portable' } },
+} satisfies Record<string, Variant>
+
+/** Where handlers run, for npm run test:matrix. */
+export const MATRIX = {
+  threadpool: workers('threadpool, epoll edge', { pollingType: 'edge', handlerType: 'threadpool' }),
+  procpool: workers('procpool, io_uring', { pollingType: 'completion', handlerType: 'procpool' }),
+  gthread: native('gthread, epoll level', { pollingType: 'level', handlerType: 'gthread' }),
+  gthreadpool: native('gthreadpool, io_uring', {
+    pollingType: 'completion',
+    handlerType: 'gthreadpool',
+    handlerPoolSize: 1000,
+  }),
 } satisfies Record<string, Variant>
 
 /** True where a missing native engine is a failure and not a skip (CI). */

@@ -1,4 +1,0 @@
-import { conformance } from './suite.js'
-import { VARIANTS } from './variant.js'
-
-await conformance(VARIANTS.threadpool)
