@@ -87,7 +87,11 @@ export function dropPrivileges({ user, gid, chroot }: Privileges): void {
       else process.setgroups?.([gid])
       process.setgid?.(gid)
     }
-    if (chroot !== '') native?.changeRoot(chroot)
+    if (chroot !== '') {
+      native?.changeRoot(chroot)
+      // Node remembers the directory of before until it changes it itself.
+      process.chdir('/')
+    }
     if (user !== undefined) process.setuid?.(user.uid)
     native?.noNewPrivileges()
   } catch (error) {
