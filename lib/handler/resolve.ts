@@ -43,7 +43,7 @@ export interface ResolveOptions {
 }
 
 /** Names of the functions and the option that each belongs to. */
-const OPTIONS = {
+export const OPTIONS = {
   handleRequest: 'handle_request',
   handleBatch: 'handle_batch',
   endRequest: 'end_request',

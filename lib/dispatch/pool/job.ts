@@ -2,7 +2,7 @@
 // go through shared memory. Everything here can be cloned to a thread and sent to a process.
 
 import { misuse } from '../../errors.js'
-import type { HandlerSettings } from '../../handler/resolve.js'
+import { type HandlerSettings, OPTIONS } from '../../handler/resolve.js'
 import type { LogLevel } from '../../log/logger.js'
 import type { WorkerSpec } from '../../native.js'
 
@@ -29,40 +29,23 @@ export type WorkerNews =
 /** To a worker. */
 export type WorkerOrder = { type: 'job'; job: WorkerJob } | { type: 'stop' }
 
-const FUNCTIONS = [
-  'handleRequest',
-  'handleBatch',
-  'endRequest',
-  'splitRequest',
-  'decodeRequest',
-  'encodeResponse',
-  'opened',
-  'closed',
-] as const
-
-const NAMES: Record<string, string> = {
-  handleRequest: 'handle_request',
-  handleBatch: 'handle_batch',
-  endRequest: 'end_request',
-  splitRequest: 'split_request',
-  decodeRequest: 'decode_request',
-  encodeResponse: 'encode_response',
-  handlerClass: 'handler_class',
-}
+const NAMES = { ...OPTIONS, handlerClass: 'handler_class' } as const
 
 /**
  * The part of the settings that makes the handler, if it can be sent elsewhere.
  * @throws TypeError ERR_GAIDAROS_OPTION when a function or a class was given as such
  */
 export function portableHandler(settings: HandlerSettings, handlerType: string): HandlerSettings {
-  for (const name of [...FUNCTIONS, 'handlerClass'] as const)
-    if (typeof settings[name] === 'function')
+  for (const [name, option] of Object.entries(NAMES))
+    if (typeof settings[name as keyof typeof NAMES] === 'function')
       throw misuse(
         'ERR_GAIDAROS_OPTION',
-        `${NAMES[name] ?? name}: is a function, which cannot go to another thread or process (handler_type ${handlerType}); wanted handler_module and, where it is not the usual one, a name`,
+        `${option}: is a function, which cannot go to another thread or process (handler_type ${handlerType}); wanted handler_module and, where it is not the usual one, a name`,
       )
   const { handlerModule, handlerClass, handlerClassArgs, handlerClassKwargs, keepalive } = settings
-  const functions = Object.fromEntries(FUNCTIONS.map((name) => [name, settings[name]]))
+  const functions = Object.fromEntries(
+    Object.keys(OPTIONS).map((name) => [name, settings[name as keyof typeof OPTIONS]]),
+  )
   return {
     ...functions,
     ...(handlerModule === undefined ? {} : { handlerModule }),
