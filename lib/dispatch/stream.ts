@@ -49,10 +49,15 @@ async function drain(
     if (bytes === undefined) continue
     const data = framed ? wrapping.outside(bytes) : bytes
     const flags = REPLY_FLAG.more | (framed ? wrapping.flag : 0)
-    const waiting = replies.engine.reply(slot, generation, sequence, data, flags)
-    if (waiting < 0) return false
-    if (!connection.noteWaiting(waiting)) await connection.drained()
-    if (connection.isClosed) return false
+    const reply = (piece: Uint8Array | undefined, how: number) =>
+      replies.engine.reply(slot, generation, sequence, piece, how)
+    let waiting = reply(data, flags)
+    // A stream further ahead may have been meant: who was woken asks anew how much waits for it.
+    while (waiting >= 0 && !connection.noteWaiting(waiting)) {
+      await connection.drained()
+      waiting = reply(undefined, REPLY_FLAG.more)
+    }
+    if (waiting < 0 || connection.isClosed) return false
   }
 }
 

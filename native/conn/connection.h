@@ -59,7 +59,7 @@ struct Connection {
   Reason reason = Reason::end;
   uint8_t paused = 0;            // PauseFlag
   bool watched : 1 = false;      // a JS object stands for it
-  bool was_high : 1 = false;     // above the high-water mark since the last drained record
+  bool was_high : 1 = false;     // somebody may wait for a drained record
   bool peer_ended : 1 = false;   // FIN received (and every byte before it)
   bool input_waits : 1 = false;  // `input` may hold whole frames; the loop comes back to it
   bool in_dirty : 1 = false;     // on the loop's list of connections with output of this turn
@@ -104,10 +104,10 @@ struct Connection {
   bool live() const {
     return state == ConnState::open || state == ConnState::ending || state == ConnState::lingering;
   }
-  // Bytes that wait for the kernel or for their turn.
-  size_t queued() const {
-    return pending_size + (backlog ? backlog->output.size() + backlog->held_bytes : 0);
-  }
+  // Bytes that wait for the kernel.
+  size_t unsent() const { return pending_size + (backlog ? backlog->output.size() : 0); }
+  // Those, and the ones that wait for their turn.
+  size_t queued() const { return unsent() + (backlog ? backlog->held_bytes : 0); }
   bool has_output() const {
     return pending_size > 0 || sending || (backlog && !backlog->output.empty());
   }

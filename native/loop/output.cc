@@ -40,7 +40,10 @@ int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes
   respond(*connection, sequence, bytes, {1, (flags & kReplyMore) != 0, (flags & kReplyLast) != 0});
   copying_ = false;
   check_high_water(*connection);
-  return static_cast<int64_t>(connection->queued());
+  // Whoever writes the reply at the head waits for the peer alone: what is held behind it waits for
+  // it.
+  bool at_head = sequence == connection->reply_sequence;
+  return static_cast<int64_t>(at_head ? connection->unsent() : connection->queued());
 }
 
 void Loop::answer(ConnId id, uint32_t sequence, uint32_t count, std::span<const uint8_t> bytes) {
@@ -57,7 +60,7 @@ int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
     return -1;
   const Limits& limits = options_.limits;
   // Nobody asked for these bytes, so only the handler's restraint bounds them.
-  if (limits.output_limit > 0 && connection->queued() > limits.output_limit) {
+  if (limits.output_limit > 0 && connection->unsent() > limits.output_limit) {
     connection->reset = true;
     close(*connection, Reason::output_limit);
     return -1;
@@ -66,7 +69,7 @@ int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
   emit(*connection, bytes);
   copying_ = false;
   check_high_water(*connection);
-  return static_cast<int64_t>(connection->queued());
+  return static_cast<int64_t>(connection->unsent());
 }
 
 void Loop::respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes,
@@ -127,17 +130,17 @@ void Loop::release_held(Connection& connection) {
   bool copying = std::exchange(copying_, true);
   while (connection.live() && connection.backlog && !connection.backlog->held.empty() &&
          connection.backlog->held.front().sequence == connection.reply_sequence) {
-    HeldReply& first = connection.backlog->held.front();
-    std::vector<uint8_t> bytes = std::move(first.bytes);
-    bool done = first.done;
-    bool end = first.end;
-    connection.backlog->held_bytes -= bytes.size();
-    first.bytes.clear();
-    if (done) connection.backlog->held.erase(connection.backlog->held.begin());
-    if (!bytes.empty()) emit(connection, bytes);
-    connection.streaming = !done;
-    if (!done) break;
-    if (connection.live()) answered(connection, 1, end);
+    HeldReply first = std::move(connection.backlog->held.front());
+    connection.backlog->held.erase(connection.backlog->held.begin());
+    connection.backlog->held_bytes -= first.bytes.size();
+    if (!first.bytes.empty()) emit(connection, first.bytes);
+    connection.streaming = !first.done;
+    if (!first.done) {
+      // Its writer may have stopped for what was in front of it.
+      connection.was_high = options_.limits.output_high_water > 0;
+      break;
+    }
+    if (connection.live()) answered(connection, 1, first.end);
   }
   copying_ = copying;
   if (connection.live()) check_low_water(connection);
@@ -259,18 +262,21 @@ void Loop::sent_queued(Connection& connection, uint32_t count) {
 void Loop::check_high_water(Connection& connection) {
   uint32_t mark = options_.limits.output_high_water;
   if (mark == 0 || connection.queued() <= mark) return;
-  connection.was_high = true;
+  connection.was_high = connection.was_high || connection.unsent() > mark;
   if (connection.paused & kPauseOutput) return;
   connection.paused |= kPauseOutput;
   poller_->pause(connection);
 }
 
 void Loop::check_low_water(Connection& connection) {
-  if (!connection.was_high || connection.queued() > options_.limits.output_high_water / 2) return;
-  connection.was_high = false;
-  if (connection.watched)
-    push_event(RecordKind::drained, connection, static_cast<uint32_t>(connection.queued()));
-  if (connection.paused & kPauseOutput) unpause(connection, kPauseOutput);
+  uint32_t low = options_.limits.output_high_water / 2;
+  if (connection.was_high && connection.unsent() <= low) {
+    connection.was_high = false;
+    if (connection.watched)
+      push_event(RecordKind::drained, connection, static_cast<uint32_t>(connection.unsent()));
+  }
+  if (connection.paused & kPauseOutput && connection.queued() <= low)
+    unpause(connection, kPauseOutput);
 }
 
 void Loop::unpause(Connection& connection, uint8_t why) {
@@ -307,7 +313,7 @@ void Loop::flush() {
     Connection* connection = table_.find(id);
     if (connection == nullptr) continue;
     cork(*connection, false);
-    if (connection->was_high && connection->live()) check_low_water(*connection);
+    if (connection->live()) check_low_water(*connection);
     settle(*connection);
     // Its place in the wheel may be that of a later deadline, of its first byte for one.
     uint32_t idle = options_.limits.idle_timeout;

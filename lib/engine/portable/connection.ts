@@ -63,6 +63,8 @@ export class Connection {
   paused = false
   blocked = false
   stalled = false
+  /** Somebody may wait for a drained record. */
+  high = false
   reading = true
 
   /** On the list of connections to flush, or to cut further requests of. */
@@ -96,7 +98,7 @@ export class Connection {
     this.progressAt = now
   }
 
-  /** Bytes that wait unsent or held. */
+  /** Bytes that wait unsent, or held for their turn. */
   get queued(): number {
     return this.output.queued + this.pipeline.heldBytes
   }

@@ -53,7 +53,11 @@ export class Replies {
     if (connection.dead) return -1
     const end = (flags & REPLY_FLAG.end) !== 0
     if (sequence === connection.pipeline.head) this.#ofHead(connection, bytes, more, end)
-    else connection.pipeline.hold(sequence, bytes && Buffer.from(bytes), !more, end)
+    else {
+      connection.pipeline.hold(sequence, bytes && Buffer.from(bytes), !more, end)
+      this.level(connection)
+      return connection.queued
+    }
     return this.#waiting(connection)
   }
 
@@ -74,9 +78,13 @@ export class Replies {
     this.level(connection)
   }
 
-  /** Stops reading above the high-water mark, goes on at half of it. */
+  /** Above the high-water mark, writers and reading stop; both go on at half of it. */
   level(connection: Connection): void {
     const mark = this.#context.limits.outputHighWater
+    if (connection.high && connection.output.queued <= mark / 2) {
+      connection.high = false
+      if (connection.watched) this.#context.tell(KIND.drained, connection, connection.output.queued)
+    } else if (mark !== 0 && connection.output.queued > mark) connection.high = true
     if (connection.blocked) {
       if (mark === 0 || connection.queued <= mark / 2) this.#unblock(connection)
     } else if (mark !== 0 && connection.queued > mark) {
@@ -87,7 +95,6 @@ export class Replies {
 
   #unblock(connection: Connection): void {
     connection.blocked = false
-    if (connection.watched) this.#context.tell(KIND.drained, connection, connection.queued)
     if (connection.hasInput) this.#context.wake(connection)
     connection.steer()
   }
@@ -137,7 +144,11 @@ export class Replies {
       for (const piece of held.pieces) connection.output.add(piece, 0, piece.length)
       this.#gathered(connection)
       pipeline.streaming = !held.done
-      if (!held.done) break
+      if (!held.done) {
+        // Its writer may have stopped for what was in front of it.
+        connection.high = this.#context.limits.outputHighWater !== 0
+        break
+      }
       pipeline.measured(held.bytes)
       this.#answered(connection, 1)
       end = held.end
@@ -174,9 +185,9 @@ export class Replies {
   /** True: bytes from earlier that wait unsent are beyond the limit, and the connection is closed. */
   #overrun(connection: Connection): boolean {
     const limit = this.#context.limits.outputLimit
-    if (limit === 0 || connection.queued <= limit) return false
+    if (limit === 0 || connection.output.queued <= limit) return false
     this.flush(connection)
-    if (connection.queued <= limit) return false
+    if (connection.output.queued <= limit) return false
     this.#closing.close(connection, 'output_limit')
     return true
   }
@@ -184,7 +195,7 @@ export class Replies {
   #waiting(connection: Connection): number {
     if (connection.dead) return -1
     const mark = this.#context.limits.outputHighWater
-    if (mark !== 0 && !connection.blocked && connection.queued > mark) this.flush(connection)
-    return connection.queued
+    if (mark !== 0 && connection.output.queued > mark) this.flush(connection)
+    return connection.output.queued
   }
 }

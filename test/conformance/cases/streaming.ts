@@ -242,4 +242,61 @@ export const streaming: Cases = {
     next?.()
     await client?.expect('released\nnext\n')
   },
+
+  'large replies behind a stream do not hold it up': async (_t, ctx) => {
+    const large = Buffer.alloc(300_000, 'L')
+    async function* stream() {
+      for (let i = 0; i < 8; i++) {
+        await new Promise(setImmediate)
+        yield Buffer.alloc(40_000, `${i}`)
+      }
+    }
+    const answers: Record<string, () => unknown> = {
+      stream,
+      large: () => large,
+      later: () => new Promise((resolve) => setTimeout(resolve, brief(50), 'later')),
+      last: () => 'last',
+    }
+    const served = await ctx.serve({
+      handleRequest: (r: Buffer) => answers[r.toString().trim()]?.(),
+    })
+    const streamed = Buffer.concat(
+      Array.from({ length: 8 }, (_, i) => Buffer.alloc(40_000, `${i}`)),
+    )
+    const expected: Record<string, Buffer> = {
+      stream: streamed,
+      large,
+      later: Buffer.from('later'),
+      last: Buffer.from('last'),
+    }
+    for (const asked of [
+      ['stream', 'large', 'last'],
+      ['later', 'large', 'stream', 'last'],
+      ['stream', 'large', 'stream', 'stream', 'large', 'last'],
+      ['later', 'stream', 'large', 'stream', 'large'],
+    ]) {
+      const client = await served.connect()
+      client.send(`${asked.join('\n')}\n`)
+      await client.expect(Buffer.concat(asked.map((name) => expected[name] as Buffer)))
+    }
+  },
+
+  'a handler that waits for drained() is not held up by large replies behind it': async (
+    _t,
+    ctx,
+  ) => {
+    const large = Buffer.alloc(300_000, 'L')
+    const served = await ctx.serve({
+      handleRequest: async (r: Buffer, connection: Connection) => {
+        if (r.includes('large')) return large
+        await new Promise(setImmediate)
+        connection.write(Buffer.alloc(200_000, 'w'))
+        await connection.drained()
+        return 'drained'
+      },
+    })
+    const client = await served.connect()
+    client.send('write\nlarge\n')
+    await client.expect(Buffer.concat([Buffer.alloc(200_000, 'w'), Buffer.from('drained'), large]))
+  },
 }
