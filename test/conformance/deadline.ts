@@ -1,14 +1,15 @@
 // Waiting for a condition or a promise, never for a time: each wait has a deadline that a slow machine or a
 // sanitizer build stretches (GAIDAROS_TEST_SLOW multiplies it).
 
-const slowness = Number(process.env['GAIDAROS_TEST_SLOW'] ?? '1')
+/** How many times slower than usual everything is taken to be. */
+export const SLOWNESS = Number(process.env['GAIDAROS_TEST_SLOW'] ?? '1')
 
 /** The longest that one wait may take, milliseconds. */
-export const DEADLINE_MS = 15_000 * slowness
+export const DEADLINE_MS = 15_000 * SLOWNESS
 
 /** A short time for a timer under test, as an option's value. */
 export function brief(ms: number): string {
-  return `${ms * slowness}ms`
+  return `${ms * SLOWNESS}ms`
 }
 
 /** Resolves after `ms`; only for polling a condition and for pacing a peer, never in place of a condition. */
