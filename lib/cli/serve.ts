@@ -6,6 +6,7 @@ import { endpoint } from '../engine/endpoint.js'
 import type { LogFields, LogLevel } from '../log/logger.js'
 import { type Logs, openLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
+import { settleAllocator } from '../process/allocator.js'
 import type { Detached } from '../process/daemon.js'
 import { Gaidaros, ownLogs } from '../server/gaidaros.js'
 import type { HeldSocket } from '../server/pool/sockets.js'
@@ -40,6 +41,7 @@ export async function serve(resolved: Resolved, origin: Origin): Promise<number>
   const { detached, inherited } = origin
   if (settings.verbose) complain(...notes.map((note) => `gaidaros: ${note}`))
   warnAboutRoot(settings)
+  settleAllocator()
   const instance = Instance.begin(resolved, detached, inherited !== undefined)
   const status = await new Foreground(settings, instance, origin).run()
   detached?.failed()
