@@ -89,7 +89,7 @@ function transformed(url: string): Source | undefined {
   const path = withoutQuery(url)
   const kind = TYPESCRIPT.exec(path)
   if (kind === null || !path.startsWith('file:')) return undefined
-  transform ??= (createRequire(import.meta.url)('amaro') as { transformSync: Transform })
+  transform ??= (createRequire(import.meta.url)('@swc/wasm-typescript') as { transformSync: Transform })
     .transformSync
   const filename = fileURLToPath(path)
   const { code, map } = run(transform, readFileSync(filename, 'utf8'), filename)

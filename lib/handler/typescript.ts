@@ -1,5 +1,5 @@
-// Makes import() take .ts, .mts and .cts files: amaro turns them into JavaScript with source maps. Loaded,
-// with amaro, only when a handler is such a file; works in worker threads and child processes alike.
+// Makes import() take .ts, .mts and .cts files: swc turns them into JavaScript with source maps. Loaded,
+// with swc, only when a handler is such a file; works in worker threads and child processes alike.
 
 import module from 'node:module'
 import { loadSync, resolveSync } from './tshooks.js'
