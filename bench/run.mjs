@@ -1,7 +1,7 @@
 // Compares Gaidaros with servers written by hand, under one generator, on one machine, in interleaved
 // rounds. README.md says how to read what it prints.
 //
-//   node bench/run.mjs [--cell 64x1] [--peer edge,raw-uring] [--rounds 9] [--seconds 0.6] [--quick]
+//   node bench/run.mjs [--suite engine] [--cell 64x1] [--peer edge,raw-uring] [--rounds 9] [--seconds 0.6] [--quick]
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -9,15 +9,16 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { build } from './build.mjs'
-import { selectCells } from './lib/cells.mjs'
+import { calibrateSpin } from './lib/calibration.mjs'
+import { selectSuite } from './lib/cells.mjs'
 import { describeMachine, ensureDescriptors } from './lib/machine.mjs'
-import { REFERENCE } from './lib/peers.mjs'
 import { killAll, stop } from './lib/processes.mjs'
 import { Rounds } from './lib/rounds.mjs'
 import { startServer } from './lib/server.mjs'
 import { describePeers, describeRepeats, floorTable, judge, progress, summarize, table } from './lib/table.mjs'
 
 const USAGE = `node bench/run.mjs [options]
+  --suite NAME       engine (default), dispatch: handlers elsewhere, scaling: two of them beside one
   --cell NxD         connections x requests in flight on each; repeatable, commas work (64x1 1000x1 64x16 1x1)
   --peer NAME        only these beside the reference; repeatable, commas work
   --rounds N         interleaved rounds (9)
@@ -31,6 +32,7 @@ const USAGE = `node bench/run.mjs [options]
   --help`
 
 const OPTIONS = {
+  suite: { type: 'string', default: 'engine' },
   cell: { type: 'string', multiple: true, default: [] },
   peer: { type: 'string', multiple: true, default: [] },
   rounds: { type: 'string' },
@@ -59,7 +61,7 @@ function readPlan(args) {
   return {
     help: values.help,
     check: values.check,
-    cells: selectCells(list(values.cell), list(values.peer)),
+    suite: selectSuite(values.suite, list(values.cell), list(values.peer)),
     rounds: number('rounds', values.quick ? 3 : 9, 1, 1000),
     seconds: number('seconds', values.quick ? 0.25 : 0.6, 0.05, 600),
     warmup: number('warmup', 0.2, 0, 600),
@@ -71,15 +73,16 @@ function readPlan(args) {
 
 async function measure(cell, plan, servers) {
   const taking = servers.filter((server) => !server.absent)
-  if (!taking.some((server) => server.name === REFERENCE)) throw new Error(`the reference is absent:\n${describePeers(servers)}`)
+  if (taking[0]?.name !== plan.suite.reference) throw new Error(`the reference is absent:\n${describePeers(servers)}`)
   const names = taking.map((server) => server.name)
-  const rounds = new Rounds(taking, { ...plan, ...cell })
+  const { pinned, block } = plan.suite
+  const rounds = new Rounds(taking, { ...plan, ...cell, pinned, block })
   const done = await rounds.run(plan.rounds, (round, index) => {
     console.log(`  round ${index}/${plan.rounds}: ${progress(round, names)}`)
   })
   const rows = summarize(done, names)
   console.log(`\n${table(rows)}\n  ${describeRepeats(rounds.repeats)}\n`)
-  return { rows, repeats: rounds.repeats, floors: judge(cell.name, done, names), rounds: done }
+  return { rows, repeats: rounds.repeats, floors: judge(plan.suite.floors, cell.name, done, names), rounds: done }
 }
 
 /** One load: starts its peers, measures, ends them. */
@@ -89,7 +92,7 @@ async function runCell(cell, plan) {
   if (lacking) throw new Error(`cell ${cell.name}: ${lacking}`)
   const servers = []
   try {
-    for (const name of cell.peers) servers.push(await startServer(name, plan.serverCore))
+    for (const name of cell.peers) servers.push(await startServer(name, plan.suite.pinned ? plan.serverCore : undefined))
     console.log(describePeers(servers))
     const absent = servers.filter((server) => server.absent).map(({ name, absent }) => ({ name, reason: absent }))
     return { cell: cell.name, connections: cell.connections, depth: cell.depth, absent, ...(await measure(cell, plan, servers)) }
@@ -112,9 +115,10 @@ async function main(plan) {
   const reason = build('loadgen')
   if (reason) throw new Error(`the generator cannot be built: ${reason}`)
   const machine = describeMachine()
-  console.log(`${machine.cpu}, Linux ${machine.kernel}, node ${machine.node}, commit ${machine.commit.slice(0, 9)}\n`)
+  console.log(`${machine.cpu}, Linux ${machine.kernel}, node ${machine.node}, commit ${machine.commit.slice(0, 9)}\n${plan.suite.name}: ${plan.suite.what}\n`)
+  if (plan.suite.spin) console.log(`${calibrateSpin(plan.suite.spin)} iterations take ${plan.suite.spin} us\n`)
   const results = []
-  for (const cell of plan.cells) results.push(await runCell(cell, plan))
+  for (const cell of plan.suite.cells) results.push(await runCell(cell, plan))
   const floors = results.flatMap((result) => result.floors)
   if (floors.length > 0) console.log(`Floors (medians of paired ratios):\n${floorTable(floors)}\n`)
   console.log(`written to ${writeResults(machine, plan, results)}`)

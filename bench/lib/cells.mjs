@@ -1,62 +1,109 @@
-// A cell is a load: connections x requests in flight on each. Which peers run in it by default, and the
-// floors that the project promised for it (medians of paired ratios).
+// Suites of cells. A cell is a load: connections x requests in flight on each. A suite says which peers run in its
+// cells by default, against which one the ratios are, and the floors that the project promised for it (medians of
+// paired ratios).
 
-import { PEERS, REFERENCE } from './peers.mjs'
+import { PEERS } from './peers.mjs'
 
 const RAW = ['raw-epoll-edge', 'raw-epoll-level', 'raw-uring', 'libuv', 'node-net']
 const SERVERS = ['edge', 'level', 'completion', 'portable']
 const BATCH = ['edge-batch', 'completion-batch']
+const ELSEWHERE = ['edge-threadpool', 'edge-procpool', 'postmessage-batch', 'postmessage-request', 'ipc-batch']
 
-/** Cells run by default, and their peers. */
-export const CELLS = {
-  '64x1': [...RAW, ...SERVERS, 'edge-upper', 'completion-upper'],
-  '1000x1': [...RAW, ...SERVERS],
-  '64x16': [...RAW, ...SERVERS, ...BATCH],
-  '1x1': [...RAW, ...SERVERS, 'edge-busy', 'completion-busy'],
-}
-
-const floor = (cell, peer, atLeast, against = REFERENCE) => ({ cell, peer, atLeast, against })
-
-/** The floors, each a lower bound of a median. */
-export const FLOORS = [
-  floor('64x1', 'edge', 1.05),
-  floor('64x1', 'completion', 1.1),
-  floor('64x1', 'edge-upper', 1.03),
-  floor('64x1', 'edge', 1.7, 'node-net'),
-  floor('64x1', 'completion', 1.7, 'node-net'),
-  floor('64x1', 'portable', 0.95, 'node-net'),
-  floor('1000x1', 'edge', 1.05),
-  floor('1000x1', 'completion', 1.08),
-  floor('1000x1', 'edge', 1.7, 'node-net'),
-  floor('1000x1', 'completion', 1.7, 'node-net'),
-  floor('1000x1', 'portable', 0.95, 'node-net'),
-  floor('64x16', 'edge', 0.85),
-  floor('64x16', 'completion', 0.88),
-  floor('64x16', 'edge-batch', 1.03),
-  floor('64x16', 'completion-batch', 1.08),
-  floor('64x16', 'portable', 0.95, 'node-net'),
-  floor('1x1', 'edge', 0.88),
-  floor('1x1', 'completion', 0.88),
-  floor('1x1', 'edge-busy', 1.25),
-  floor('1x1', 'completion-busy', 1.25),
-  floor('1x1', 'portable', 0.95, 'node-net'),
-]
+const engineFloor = (cell, peer, atLeast, against = 'raw-epoll-edge') => ({ cell, peer, atLeast, against })
+const dispatchFloor = (cell, peer, atLeast) => ({ cell, peer, atLeast, against: 'edge' })
 
 /**
- * The loads and peers of a run.
- * @param {string[]} names cells such as '64x1'; empty: all default ones
- * @param {string[]} peers names of peers; empty: those of the cell
- * @returns {{ name: string, connections: number, depth: number, peers: string[] }[]}
- * @throws RangeError naming the cell or peer that is not known
+ * Name -> its reference, its cells with their peers, its floors, and what is special about its load. `pinned`: server
+ * and generator have a core each; `block`: the generator sleeps while nothing is there.
  */
-export function selectCells(names, peers) {
+export const SUITES = {
+  engine: {
+    what: 'the engine against servers written by hand',
+    reference: 'raw-epoll-edge',
+    pinned: true,
+    block: false,
+    cells: {
+      '64x1': [...RAW, ...SERVERS, 'edge-upper', 'completion-upper'],
+      '1000x1': [...RAW, ...SERVERS],
+      '64x16': [...RAW, ...SERVERS, ...BATCH],
+      '1x1': [...RAW, ...SERVERS, 'edge-busy', 'completion-busy'],
+    },
+    floors: [
+      engineFloor('64x1', 'edge', 1.05),
+      engineFloor('64x1', 'completion', 1.1),
+      engineFloor('64x1', 'edge-upper', 1.03),
+      engineFloor('64x1', 'edge', 1.7, 'node-net'),
+      engineFloor('64x1', 'completion', 1.7, 'node-net'),
+      engineFloor('64x1', 'portable', 0.95, 'node-net'),
+      engineFloor('1000x1', 'edge', 1.05),
+      engineFloor('1000x1', 'completion', 1.08),
+      engineFloor('1000x1', 'edge', 1.7, 'node-net'),
+      engineFloor('1000x1', 'completion', 1.7, 'node-net'),
+      engineFloor('1000x1', 'portable', 0.95, 'node-net'),
+      engineFloor('64x16', 'edge', 0.85),
+      engineFloor('64x16', 'completion', 0.88),
+      engineFloor('64x16', 'edge-batch', 1.03),
+      engineFloor('64x16', 'completion-batch', 1.08),
+      engineFloor('64x16', 'portable', 0.95, 'node-net'),
+      engineFloor('1x1', 'edge', 0.88),
+      engineFloor('1x1', 'completion', 0.88),
+      engineFloor('1x1', 'edge-busy', 1.25),
+      engineFloor('1x1', 'completion-busy', 1.25),
+      engineFloor('1x1', 'portable', 0.95, 'node-net'),
+    ],
+  },
+  dispatch: {
+    what: 'the same handler in the loop and in a worker, all on one core',
+    reference: 'edge',
+    pinned: true,
+    block: false,
+    cells: { '64x1': ELSEWHERE, '64x16': ELSEWHERE },
+    floors: [
+      dispatchFloor('64x1', 'edge-threadpool', 0.9),
+      dispatchFloor('64x1', 'edge-procpool', 0.9),
+      dispatchFloor('64x16', 'edge-threadpool', 0.88),
+      dispatchFloor('64x16', 'edge-procpool', 0.88),
+    ],
+  },
+  scaling: {
+    what: 'a handler of 500 us: the work of two threads, two handler processes, two server processes beside that of one',
+    reference: 'spin-1-thread',
+    pinned: false,
+    block: true,
+    /** Microseconds of the spinning handler. */
+    spin: 500,
+    cells: {
+      '16x1': ['spin-inline', 'spin-2-threads', 'spin-1-process', 'spin-2-processes', 'spin-1-server', 'spin-2-servers'],
+    },
+    floors: [
+      { cell: '16x1', peer: 'spin-2-threads', atLeast: 1.8, against: 'spin-1-thread' },
+      { cell: '16x1', peer: 'spin-2-processes', atLeast: 1.8, against: 'spin-1-process' },
+      { cell: '16x1', peer: 'spin-2-servers', atLeast: 1.8, against: 'spin-1-server' },
+    ],
+  },
+}
+
+/**
+ * A suite with the loads and peers of a run.
+ * @param {string} name
+ * @param {string[]} cells such as '64x1'; empty: all default ones
+ * @param {string[]} peers names of peers; empty: those of the cell
+ * @returns {object} the suite, its cells as { name, connections, depth, peers }
+ * @throws RangeError naming the suite, cell or peer that is not known
+ */
+export function selectSuite(name, cells, peers) {
+  const suite = SUITES[name]
+  if (!suite) throw new RangeError(`--suite ${name}: wanted one of ${Object.keys(SUITES).join(', ')}`)
   const unknown = peers.find((peer) => !PEERS[peer])
   if (unknown) throw new RangeError(`--peer ${unknown}: wanted one of ${Object.keys(PEERS).join(', ')}`)
-  return (names.length > 0 ? names : Object.keys(CELLS)).map((name) => {
-    const [, connections, depth] = /^([1-9]\d*)x([1-9]\d*)$/.exec(name) ?? []
-    if (!depth) throw new RangeError(`--cell ${name}: wanted CONNECTIONSxDEPTH, such as 64x1`)
-    const chosen = peers.length > 0 ? peers : (CELLS[name] ?? [...RAW, ...SERVERS])
-    const others = chosen.filter((peer) => peer !== REFERENCE)
-    return { name, connections: Number(connections), depth: Number(depth), peers: [REFERENCE, ...others] }
-  })
+  const chosen = cells.length > 0 ? cells : Object.keys(suite.cells)
+  return { ...suite, name, cells: chosen.map((cell) => selectCell(suite, cell, peers)) }
+}
+
+function selectCell({ reference, cells }, name, peers) {
+  const [, connections, depth] = /^([1-9]\d*)x([1-9]\d*)$/.exec(name) ?? []
+  if (!depth) throw new RangeError(`--cell ${name}: wanted CONNECTIONSxDEPTH, such as 64x1`)
+  const chosen = peers.length > 0 ? peers : (cells[name] ?? Object.values(cells)[0])
+  const others = chosen.filter((peer) => peer !== reference)
+  return { name, connections: Number(connections), depth: Number(depth), peers: [reference, ...others] }
 }

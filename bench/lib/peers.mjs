@@ -25,10 +25,13 @@ function gaidaros(handler, options, what, expect = 'echo') {
 
 const BUSY = ['--busy-poll', '50us']
 
-/** Every ratio is against this one unless a floor names another. */
-export const REFERENCE = 'raw-epoll-edge'
+const elsewhere = (handler, options, what) => ({ ...gaidaros(handler, options, what), crowded: true })
+const spinning = (options, what) => elsewhere('spin', ['-T', 'edge', ...options], what)
 
-/** Name → what it is, its command line, the line that tells its port, the response it gives. */
+/**
+ * Name → what it is, its command line, the line that tells its port, the response it gives. `crowded`: it has threads or
+ * processes that wait for each other's core by design.
+ */
 export const PEERS = {
   'raw-epoll-edge': program('raw-epoll-edge', 'C by hand, epoll edge-triggered: the reference'),
   'raw-epoll-level': program('raw-epoll-level', 'C by hand, epoll level-triggered'),
@@ -49,4 +52,16 @@ export const PEERS = {
   'edge-busy': gaidaros('echo', ['-T', 'edge', ...BUSY], 'gaidaros edge, busy polling'),
   'completion-busy': gaidaros('echo', ['-T', 'completion', ...BUSY], 'gaidaros completion, busy polling'),
   portable: gaidaros('echo', ['--engine', 'portable'], 'gaidaros on node:net'),
+  'edge-threadpool': elsewhere('echo', ['-T', 'edge', '-X', 'threadpool', '-n', '1'], 'the handler of edge in a worker thread'),
+  'edge-procpool': elsewhere('echo', ['-T', 'edge', '-X', 'procpool', '-n', '1'], 'the handler of edge in a worker process'),
+  'postmessage-batch': elsewhere('postmessage-batch', ['-T', 'edge'], 'the same by hand: a postMessage a turn'),
+  'postmessage-request': elsewhere('postmessage-request', ['-T', 'edge'], 'the same by hand: a postMessage a request'),
+  'ipc-batch': elsewhere('ipc-batch', ['-T', 'edge'], 'the same by hand: an IPC message a turn to a child_process'),
+  'spin-inline': spinning([], 'a handler of 500 us in the loop'),
+  'spin-1-thread': spinning(['-X', 'threadpool', '-n', '1'], 'in one worker thread'),
+  'spin-2-threads': spinning(['-X', 'threadpool', '-n', '2'], 'in two'),
+  'spin-1-process': spinning(['-X', 'procpool', '-n', '1'], 'in one worker process'),
+  'spin-2-processes': spinning(['-X', 'procpool', '-n', '2'], 'in two'),
+  'spin-1-server': spinning(['-S', 'procpool', '-N', '1'], 'in the loop of one server process'),
+  'spin-2-servers': spinning(['-S', 'procpool', '-N', '2'], 'in those of two'),
 }

@@ -9,11 +9,12 @@ const alive = new Set()
 const GRACE_MS = 2_000
 
 /**
- * Starts a command on a core. It dies with the runner, even when that is killed; setpriv and taskset
- * replace themselves by what follows, so the child's id is the command's.
+ * Starts a command on a core, or on any where none is given. It dies with the runner, even when that is killed;
+ * setpriv and taskset replace themselves by what follows, so the child's id is the command's.
  */
 export function start(command, core) {
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'taskset', '-c', String(core), ...command], {
+  const pin = core === undefined ? [] : ['taskset', '-c', String(core)]
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...pin, ...command], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -1,8 +1,8 @@
 // Interleaved rounds: in each one every server has a turn, in random order, the reference first and last.
 // What is compared is the ratio of two servers within one round, so that slow drift cancels out.
 
+import { PEERS } from './peers.mjs'
 import { median } from './statistics.mjs'
-import { REFERENCE } from './peers.mjs'
 import { disturbance, takeTurn } from './turn.mjs'
 
 /** A disturbed turn is tried again at once this often, before its whole round is given up. */
@@ -19,9 +19,10 @@ function shuffled(names) {
   return out
 }
 
-/** Turns against a set of running servers; counts what had to be repeated and why. */
+/** Turns against a set of running servers, the first of which is the reference; counts what had to be repeated and why. */
 export class Rounds {
   #servers
+  #reference
   #load
   #nearestNs = Number.POSITIVE_INFINITY
 
@@ -30,6 +31,7 @@ export class Rounds {
 
   constructor(servers, load) {
     this.#servers = new Map(servers.map((server) => [server.name, server]))
+    this.#reference = servers[0].name
     this.#load = load
   }
 
@@ -55,10 +57,10 @@ export class Rounds {
 
   /** A round; undefined when it is to be repeated. */
   async #round(mayRepeat) {
-    const others = [...this.#servers.keys()].filter((name) => name !== REFERENCE)
+    const others = [...this.#servers.keys()].filter((name) => name !== this.#reference)
     const turns = {}
     let disturbed = false
-    for (const name of [REFERENCE, ...shuffled(others), REFERENCE]) {
+    for (const name of [this.#reference, ...shuffled(others), this.#reference]) {
       const { turn, reason } = await this.#turn(this.#servers.get(name), mayRepeat)
       if (reason && mayRepeat) return undefined
       disturbed ||= reason !== ''
@@ -72,7 +74,7 @@ export class Rounds {
     for (let tries = 1; ; tries++) {
       const turn = await takeTurn(server, this.#load)
       this.#nearestNs = Math.min(this.#nearestNs, ...turn.environment.cache_line_ns)
-      const reason = disturbance(turn, this.#nearestNs)
+      const reason = disturbance(turn, this.#nearestNs, { ...this.#load, ...PEERS[server.name] })
       if (!reason || !mayRepeat || tries === TURN_TRIES) return { turn, reason }
       this.repeats.turns++
       const kind = reason.replace(/[\d.]+ (%|ns)/, '…')

@@ -1,7 +1,6 @@
 // The tables that people read, and the same figures as data.
 
-import { FLOORS } from './cells.mjs'
-import { PEERS, REFERENCE } from './peers.mjs'
+import { PEERS } from './peers.mjs'
 import { figure, rate, ratios } from './rounds.mjs'
 import { median, summary } from './statistics.mjs'
 
@@ -13,12 +12,13 @@ const fixed = (value, digits) => value.toFixed(digits)
 /**
  * A cell's figures, one row a peer.
  * @param {object[]} rounds from Rounds.run
- * @param {string[]} names peers that took part, the reference among them
+ * @param {string[]} names peers that took part, the reference first
  */
 export function summarize(rounds, names) {
+  const [reference] = names
   return names.map((name) => ({
     peer: name,
-    ratio: summary(ratios(rounds, name, REFERENCE)),
+    ratio: summary(ratios(rounds, name, reference)),
     requestsPerSecond: median(rounds.map((round) => rate(round, name))),
     p50Us: figure(rounds, name, (turn) => turn.latency_us.p50),
     p99Us: figure(rounds, name, (turn) => turn.latency_us.p99),
@@ -30,9 +30,9 @@ export function summarize(rounds, names) {
   }))
 }
 
-/** The promises that this cell's figures can be held against. */
-export function judge(cell, rounds, names) {
-  const here = FLOORS.filter((floor) => floor.cell === cell)
+/** The promises of a suite that this cell's figures can be held against. */
+export function judge(floors, cell, rounds, names) {
+  const here = floors.filter((floor) => floor.cell === cell)
   return here.map((floor) => {
     if (!names.includes(floor.peer) || !names.includes(floor.against)) return { ...floor, state: 'not measured' }
     const measured = summary(ratios(rounds, floor.peer, floor.against))
@@ -94,8 +94,8 @@ export function floorTable(verdicts) {
 
 /** One line while a cell runs: what this round gave. */
 export function progress(round, names) {
-  const base = rate(round, REFERENCE)
-  const others = names.filter((name) => name !== REFERENCE)
+  const [reference, ...others] = names
+  const base = rate(round, reference)
   return [`${fixed(base / 1000, 1)} k/s`, ...others.map((name) => `${name} ${fixed(rate(round, name) / base, 2)}`)].join(' · ')
 }
 

@@ -19,7 +19,7 @@ const FAR_TIMES = 2.5
  * @throws Error when the generator could not do it at all; wrong responses are in `errors` instead
  */
 export async function takeTurn(server, load) {
-  const { connections, depth, size, seconds, warmup, serverCore, clientCore } = load
+  const { connections, depth, size, seconds, warmup, pinned, block, serverCore, clientCore } = load
   const options = {
     target: server.port,
     pid: server.pid,
@@ -32,8 +32,9 @@ export async function takeTurn(server, load) {
     probe: `${serverCore},${clientCore}`,
   }
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
+  if (block) args.push('--block')
   const bound = (seconds + warmup + 60) * 1000
-  const { stdout, stderr, code, timedOut } = await run([programPath('loadgen'), '--json', ...args], clientCore, bound)
+  const { stdout, stderr, code, timedOut } = await run([programPath('loadgen'), '--json', ...args], pinned ? clientCore : undefined, bound)
   if (!stdout) throw new Error(`${server.name}: ${timedOut ? 'the generator hung' : stderr.trim() || `exit code ${code}`}`)
   return JSON.parse(stdout)
 }
@@ -42,13 +43,16 @@ export async function takeTurn(server, load) {
  * Why a turn cannot be compared with others; '' when it can.
  * @param {object} turn from takeTurn
  * @param {number} nearestNs the shortest round trip of a cache line seen in this run
+ * @param {{ pinned: boolean, block: boolean, crowded?: boolean }} how `crowded`: the server has threads or processes
+ * that wait for each other's core by design
  */
-export function disturbance(turn, nearestNs) {
+export function disturbance(turn, nearestNs, { pinned, block, crowded = false }) {
   const { environment, server } = turn
   const percent = (share) => `${(share * 100).toFixed(1)} %`
-  if (server.wait_share > MOST_WAIT) return `server waited ${percent(server.wait_share)} for its core`
-  if (environment.own_wait_share > MOST_WAIT) return `generator waited ${percent(environment.own_wait_share)} for its core`
+  if (pinned && !crowded && server.wait_share > MOST_WAIT) return `server waited ${percent(server.wait_share)} for its core`
+  if (!block && environment.own_wait_share > MOST_WAIT) return `generator waited ${percent(environment.own_wait_share)} for its core`
   if (environment.steal_share > MOST_STEAL) return `${percent(environment.steal_share)} stolen by the hypervisor`
+  if (!pinned) return ''
   const farthest = Math.max(...environment.cache_line_ns)
   if (farthest > Math.max(FAR_NS, FAR_TIMES * nearestNs)) return `cores are ${farthest.toFixed(0)} ns apart`
   return ''
