@@ -161,6 +161,7 @@ export class Replies {
   #answered(connection: Connection, count: number): void {
     connection.pipeline.advance(count)
     this.#context.counters.replies += count
+    if (connection.sampled) this.#context.timing.settle(connection)
   }
 
   #gathered(connection: Connection): void {
