@@ -132,9 +132,7 @@ function processes(all: readonly ProcessSnapshot[]): string[] {
   const each = (value: (process: ProcessSnapshot) => number | undefined): Sample[] =>
     all.flatMap((process): Sample[] => {
       const number = value(process)
-      return number === undefined
-        ? []
-        : [[{ process: process.slot, pid: process.pid }, number]]
+      return number === undefined ? [] : [[{ process: process.slot, pid: process.pid }, number]]
     })
   const { requests, connections, busy, memory, up, workers } = {
     up: each(({ error }) => (error === undefined ? 1 : 0)),

@@ -46,7 +46,11 @@ export class SocketFile {
    * the server is closed, never removes that of a successor.
    * @throws GaidarosError ERR_GAIDAROS_PROCESS: a server that lives has it, it is no socket, or it cannot be made
    */
-  static async claim(server: Server, path: string, { takeOver, owner }: Claim): Promise<SocketFile> {
+  static async claim(
+    server: Server,
+    path: string,
+    { takeOver, owner }: Claim,
+  ): Promise<SocketFile> {
     const full = resolve(path)
     if (!takeOver) await checkSocketFile(full)
     let folder: string | undefined

@@ -20,7 +20,7 @@ export function reportStall(
   if (count === 0) {
     log.limited('stall', 'warn', 'the loop stalled: code outside of a turn', {
       ...time,
-      in: 'a timer, a promise or an event of its own',
+      in: 'timers, promises or other events of the process',
     })
     return
   }

@@ -46,7 +46,8 @@ interface Tree {
 function addNumbers(to: Tree, from: Tree): void {
   for (const [name, value] of Object.entries(from)) {
     const before = to[name]
-    if (typeof value === 'number') to[name] = add(name, typeof before === 'number' ? before : 0, value)
+    if (typeof value === 'number')
+      to[name] = add(name, typeof before === 'number' ? before : 0, value)
     else if (!Array.isArray(value)) {
       const branch = { ...(to[name] as Tree | undefined) }
       to[name] = branch

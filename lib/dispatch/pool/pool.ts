@@ -20,7 +20,9 @@ export interface HandlerPoolOptions {
   idempotent: boolean
   /** Milliseconds; a worker whose turn takes longer is replaced. 0: never. */
   handlerTimeout: number
-  job: Omit<WorkerJob, 'spec'> & { spec: Pick<WorkerJob['spec'], 'framer' | 'highWater' | 'stallWarning'> }
+  job: Omit<WorkerJob, 'spec'> & {
+    spec: Pick<WorkerJob['spec'], 'framer' | 'highWater' | 'stallWarning'>
+  }
   log: Log
   fatal: (message: string) => void
 }
