@@ -3,8 +3,10 @@
 
 import { once } from 'node:events'
 import {
+  accessSync,
   chmodSync,
   chownSync,
+  constants,
   linkSync,
   lstatSync,
   mkdtempSync,
@@ -52,13 +54,12 @@ export class SocketFile {
     { takeOver, owner }: Claim,
   ): Promise<SocketFile> {
     const full = resolve(path)
+    checkLength(full)
     if (!takeOver) await checkSocketFile(full)
     let folder: string | undefined
     try {
       folder = mkdtempSync(join(dirname(full), '.g'))
       const first = join(folder, 's')
-      if (Buffer.byteLength(first) > LONGEST || Buffer.byteLength(full) > LONGEST)
-        throw refused(full, `is too long: wanted at most ${LONGEST - 9} bytes`)
       server.listen(first)
       await once(server, 'listening')
       if (owner !== undefined) chownSync(first, owner.uid, owner.gid)
@@ -129,6 +130,28 @@ export async function checkSocketFile(path: string): Promise<void> {
   if (!stats.isSocket()) throw refused(full, 'is there and is no socket; wanted another name')
   if (await isAlive(full))
     throw refused(full, 'is in use by a running server; stop it, or choose another name')
+}
+
+/**
+ * Checks that the name could be claimed, without asking whether somebody has it now.
+ * @throws GaidarosError ERR_GAIDAROS_PROCESS
+ */
+export function checkSocketPlace(path: string): void {
+  const full = resolve(path)
+  try {
+    accessSync(dirname(full), constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw unmade(full, error)
+  }
+  checkLength(full)
+  const isOther = lstatSync(full, { throwIfNoEntry: false })?.isSocket() === false
+  if (isOther) throw refused(full, 'is there and is no socket; wanted another name')
+}
+
+/** Also of the name that it has at first, which is its directory's and eleven bytes. */
+function checkLength(full: string): void {
+  const longest = Math.max(Buffer.byteLength(full), Buffer.byteLength(dirname(full)) + 11)
+  if (longest > LONGEST) throw refused(full, `is too long: wanted at most ${LONGEST} bytes`)
 }
 
 async function isAlive(path: string): Promise<boolean> {

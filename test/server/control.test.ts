@@ -1,14 +1,6 @@
 // The control socket as an operator meets it: the real command, asked while it serves, dies, is upgraded, stands still.
 import { once } from 'node:events'
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, existsSync, lstatSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -436,6 +428,9 @@ t.test('the command: tables, JSON, statuses', async (t) => {
   const deaf = await run([...status, join(folder, 'none')])
   t.equal(deaf.code, 0)
   t.match(JSON.parse(deaf.stdout), { state: 'running', statistics: null })
-  mkdirSync(join(folder, 'empty'))
+  const check = (path: string) => run(['--check-config', '--control-socket', path])
+  t.match(await check(path), { code: 0 }, 'somebody may be serving')
+  t.match(await check(join(folder, 'none', 'x')), { code: 1, stderr: /control_socket: .*ENOENT/ })
+  t.match(await check(pidFile), { code: 1, stderr: /is no socket/ })
   client.socket.destroy()
 })
