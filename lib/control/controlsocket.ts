@@ -67,7 +67,8 @@ export class ControlSocket {
   /** Nothing is read while an answer is made or waits for its reader. */
   async #serve(socket: Socket): Promise<void> {
     let rest = ''
-    for await (const chunk of socket) {
+    // Its end is the client's last word, not the answer's.
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
       const lines = `${rest}${chunk}`.split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) await this.#tell(socket, await this.#answer(line))

@@ -115,6 +115,9 @@ export class ServerProcess {
     const { answer, error } = (await this.#ask((id) => ({ kind: 'inspect', id, question }))) ?? {
       error: this.state === 'gone' ? 'it has just ended' : `no answer within ${ANSWER_MS / 1000} s`,
     }
+    // What it said of itself last, should it say nothing any more.
+    if (answer !== undefined && 'stats' in answer)
+      this.report = { stats: answer.stats, busy: this.report?.busy ?? 0 }
     return { ...(answer !== undefined && { answer }), ...(error !== undefined && { error }) }
   }
 
