@@ -1,14 +1,10 @@
 // The server: options in, a listening engine out, and an orderly end. In one event loop of this process, or in
 // server processes that this one supervises: that is its backend's.
 
-import { tmpdir } from 'node:os'
-import path, { dirname } from 'node:path'
-import { version } from '../cli/version.js'
 import type { Subject } from '../control/answers.js'
 import { Windows } from '../control/windows.js'
 import { deferred } from '../dispatch/deferred.js'
 import type { HandlerPlan } from '../dispatch/plan.js'
-import { endpoint } from '../engine/endpoint.js'
 import type { Address, Limits } from '../engine/engine.js'
 import { misuse } from '../errors.js'
 import { type LogOptions, type Logs, openLogs, type Reopened } from '../log/logs.js'
@@ -16,14 +12,15 @@ import { type Resolved as Resolution, resolve } from '../options/index.js'
 import { camelCase } from '../options/names.js'
 import type { GaidarosOptions as Options, SettingName, Settings } from '../options/settings.js'
 import type { Backend, EngineInfo, ReloadReport } from './backend.js'
-import { optionName } from './changes.js'
 import { engineLimits } from './engineoptions.js'
 import { InProcess } from './inprocess.js'
 import { onceOnly } from './oneshot.js'
+import { checkFunctions, checkLimits, isPool, ownLogs, ownSettings } from './ownsettings.js'
 import type { HeldSocket } from './pool/sockets.js'
 import type { UpgradeHooks } from './pool/successor.js'
 import { Supervisor } from './pool/supervisor.js'
 import { noStats, type ProcessStats, type ServerStats } from './stats.js'
+import { type State, subjectOf } from './subject.js'
 
 /** Every option in camelCase, handler functions as functions, and where the log goes. */
 export type GaidarosOptions = Options & LogOptions
@@ -45,9 +42,6 @@ export interface Circumstances {
 }
 
 type Adapt = (plan: HandlerPlan) => HandlerPlan
-
-/** new: not yet serving; closed: for good. */
-type State = 'new' | 'starting' | 'serving' | 'closing' | 'closed'
 
 /**
  * A socket server.
@@ -259,7 +253,7 @@ export class Gaidaros implements AsyncDisposable {
     let backend: Backend
     try {
       const logs = this.#openLogs()
-      this.#windows = new Windows(this.#settings, this.#subject(), logs.log)
+      this.#windows = new Windows(this.#settings, this.#makeSubject(), logs.log)
       backend = this.#makeBackend(adapt, logs)
       this.#backend = backend
       // A server that goes on until this one serves keeps its name until then.
@@ -267,7 +261,7 @@ export class Gaidaros implements AsyncDisposable {
       if (!succeeds) await this.#windows.open(false)
       await backend.start()
       this.#startedAt = performance.now()
-      if (succeeds) await this.#windows.open(true)
+      if (succeeds) await this.#openLate(this.#windows, backend)
       if (this.#closing !== undefined) {
         await backend.close(0)
         throw stateError('serve()', 'closing', 'no close() meanwhile')
@@ -281,6 +275,16 @@ export class Gaidaros implements AsyncDisposable {
     }
     this.#state = 'serving'
     return backend.addresses
+  }
+
+  /** What the server before goes on with until this one serves. */
+  async #openLate(windows: Windows, backend: Backend): Promise<void> {
+    try {
+      await windows.open(true)
+    } catch (error) {
+      await backend.close(0)
+      throw error
+    }
   }
 
   #makeBackend(adapt: Adapt, logs: Logs): Backend {
@@ -312,28 +316,17 @@ export class Gaidaros implements AsyncDisposable {
     }
   }
 
-  /** What answers for this server. */
-  #subject(): Subject {
-    return {
-      identity: () => ({
-        pid: process.pid,
-        version: version(),
-        state: LIFE[this.#state],
-        uptime: this.#startedAt === 0 ? 0 : (performance.now() - this.#startedAt) / 1000,
-        server_type: String(this.#settings.serverType),
-        engine: this.engine ? `${this.engine.name}, ${this.engine.description}` : '',
-        addresses: this.addresses.map(endpoint),
-      }),
-      inspect: async (question) =>
-        (await this.#backend?.inspect(question)) ?? { processes: [], departed: noStats() },
-      resize: (how) => this.#supervisor?.[how](),
-      options: () => ({
-        settings: this.#backend?.settings ?? this.#settings,
-        origins: this.#origins,
-      }),
-      folders: () => ownFolders(this.#settings, this.#circumstances.base),
-      dropped: () => this.#logs?.dropped() ?? 0,
-    }
+  #makeSubject(): Subject {
+    const base = this.#circumstances.base ?? process.cwd()
+    return subjectOf(base, () => ({
+      state: this.#state,
+      startedAt: this.#startedAt,
+      settings: this.#backend?.settings ?? this.#settings,
+      origins: this.#origins,
+      backend: this.#backend,
+      supervisor: this.#supervisor,
+      logs: this.#logs,
+    }))
   }
 
   /** Before anything is bound: a log that cannot be opened is said by an error. */
@@ -387,40 +380,6 @@ export class Gaidaros implements AsyncDisposable {
   }
 }
 
-/** Options of a server in its user's own program, whose process is not this library's to detach or to number. */
-function ownSettings(options: Options): Resolution {
-  const resolution = resolve({ options })
-  const { settings } = resolution
-  for (const name of ['daemon', 'pidFile'] as const)
-    if (settings[name])
-      throw misuse(
-        'ERR_GAIDAROS_OPTION',
-        `constructor, ${name}: only the gaidaros command does that; wanted none here`,
-      )
-  if (options.umask !== undefined) process.umask(settings.umask)
-  return resolution
-}
-
-/** A server's states to whoever looks at it. */
-const LIFE = {
-  new: 'starting',
-  starting: 'starting',
-  serving: 'serving',
-  closing: 'stopping',
-  closed: 'stopping',
-} as const satisfies Record<State, string>
-
-/** Where the log is, where the command was given, and what the system has for everybody. */
-function ownFolders({ logFile }: Settings, base = process.cwd()): string[] {
-  const isFile = logFile !== '' && logFile !== '-'
-  const folders = [...(isFile ? [dirname(path.resolve(logFile))] : []), base, tmpdir()]
-  return folders.filter((folder) => folder !== '/')
-}
-
-/** What of the logs this process opens: requests are written down by the processes that serve them. */
-export const ownLogs = (settings: Settings): Settings =>
-  isPool(settings) ? { ...settings, accessLog: '' } : settings
-
 const RESOLVED = Symbol('resolved settings')
 interface Resolved {
   [RESOLVED]: true
@@ -432,43 +391,9 @@ interface Resolved {
 
 const isResolved = (options: object): options is Resolved => RESOLVED in options
 
-const isPool = ({ serverType }: Settings): boolean => serverType !== ''
-
-/** @throws TypeError ERR_GAIDAROS_OPTION: a function cannot go to another process */
-function checkFunctions(settings: Settings): void {
-  const functions = (Object.keys(settings) as SettingName[]).filter(
-    (name) => typeof settings[name] === 'function',
-  )
-  if (functions.length === 0) return
-  throw misuse(
-    'ERR_GAIDAROS_OPTION',
-    functions
-      .map(
-        (name) =>
-          `${optionName(name)}: a function cannot go to the processes of server_type ${settings.serverType}; wanted handler_module, the file that exports it`,
-      )
-      .join('\n'),
-  )
-}
-
 function stateError(call: string, state: State, wanted: string): TypeError {
   return misuse(
     'ERR_GAIDAROS_STATE',
     `Gaidaros: ${call} while the server is ${state}; wanted ${wanted}`,
   )
-}
-
-function checkLimits(given: object, known: Limits): void {
-  for (const [name, value] of Object.entries(given)) {
-    if (!(name in known))
-      throw misuse(
-        'ERR_GAIDAROS_OPTION',
-        `setLimits: no limit ${name}; wanted one of ${Object.keys(known).join(', ')}`,
-      )
-    if (!Number.isSafeInteger(value) || value < 0)
-      throw misuse(
-        'ERR_GAIDAROS_OPTION',
-        `setLimits: ${name} is ${String(value)}; wanted a whole number from 0 on`,
-      )
-  }
 }

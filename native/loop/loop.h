@@ -43,7 +43,7 @@ class Host {
   virtual void wake() = 0;
   // The loop was kept from its sockets for longer than stall_warning: by the turn() of `count`
   // records, which are still in the table; 0: by code that runs outside of turns.
-  virtual void stalled(uint32_t count, uint64_t ns) {}
+  virtual void stalled(uint32_t /*count*/, uint64_t /*ns*/) {}
   // Where others handle requests. collect(): give their answers to the loop, in each turn after the
   // poll. flushed(): the loop refers to none of their bytes any more. sleep(): the turn is over,
   // and whoever has an answer must ring from now on; false: there is one already. awake(): no need
