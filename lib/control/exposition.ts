@@ -67,10 +67,10 @@ export function exposition(snapshot: Snapshot): string {
   ].join('')
 }
 
-function identity({ version, engine, server_type, time, uptime, silent }: Snapshot): string[] {
+function identity({ version, engine, server_type, started, silent }: Snapshot): string[] {
   return [
     metric('gauge', 'info', 'What serves; always 1.', [[{ version, engine, server_type }, 1]]),
-    metric('gauge', 'start_time_seconds', 'When it began to serve, since 1970.', time - uptime),
+    metric('gauge', 'start_time_seconds', 'When it began to serve, since 1970.', started),
     metric('gauge', 'silent_processes', 'Server processes that gave no answer.', silent),
   ]
 }

@@ -11,7 +11,8 @@ export interface Identity {
   pid: number
   version: string
   state: 'starting' | 'serving' | 'stopping'
-  /** Seconds. */
+  /** When it began to serve, seconds since 1970, and how long ago; 0: it does not serve yet. */
+  started: number
   uptime: number
   server_type: string
   engine: string

@@ -42,6 +42,7 @@ export function subjectOf(base: string, now: () => Present): Subject {
         pid: process.pid,
         version: version(),
         state: LIFE[state],
+        started: startedAt === 0 ? 0 : (performance.timeOrigin + startedAt) / 1000,
         uptime: startedAt === 0 ? 0 : (performance.now() - startedAt) / 1000,
         server_type: String(settings.serverType),
         engine: engine ? `${engine.name}, ${engine.description}` : '',

@@ -144,8 +144,13 @@ void Engine::stalled(uint32_t count, uint64_t ns) {
   napi_value arguments[2] = {Napi::Number::New(env_, count),
                              Napi::Number::New(env_, static_cast<double>(ns) / 1e6)};
   napi_value result;
-  // It writes a line of the log and throws nothing; where JS has ended there is none to write.
-  napi_make_callback(env_, context_, env_.Global(), stalled_.Value(), 2, arguments, &result);
+  // It writes a line of the log: a user's logger may throw. Where JS has ended there is none.
+  if (napi_make_callback(env_, context_, env_.Global(), stalled_.Value(), 2, arguments, &result) !=
+      napi_pending_exception)
+    return;
+  napi_value error;
+  napi_get_and_clear_last_exception(env_, &error);
+  napi_fatal_exception(env_, error);
 }
 
 ConnId Engine::id_of(const Napi::CallbackInfo& info) {

@@ -295,9 +295,8 @@ void WorkerEngine::stalled(uint32_t count, uint64_t ns) {
   napi_value arguments[2] = {Napi::Number::New(env_, count),
                              Napi::Number::New(env_, static_cast<double>(ns) / 1e6)};
   napi_value result;
-  if (napi_make_callback(env_, context_, env_.Global(), stalled_.Value(), 2, arguments, &result) !=
-      napi_ok)
-    dead_ = true;
+  dead_ = napi_make_callback(env_, context_, env_.Global(), stalled_.Value(), 2, arguments,
+                             &result) != napi_ok;
 }
 
 // Smoothed over the last few turns; a turn of nothing but events says nothing.

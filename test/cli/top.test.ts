@@ -68,7 +68,13 @@ t.test(
   },
 )
 
-const server = { pid: 1, version: '0.1.0', state: 'serving', engine: 'native, x' } as const
+const server = {
+  pid: 1,
+  version: '0.1.0',
+  state: 'serving',
+  engine: 'native, x',
+  started: 1e9,
+} as const
 const process0 = { slot: 0, pid: 2, generation: 1, state: 'ready', busy: 0.5, restarts: 0 } as const
 
 function at(seconds: number, requests: number): Snapshot {

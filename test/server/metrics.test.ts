@@ -182,6 +182,7 @@ t.test('labels are escaped; a silent process is down', async (t) => {
     pid: 1,
     version: '0',
     state: 'serving',
+    started: 1e9,
     uptime: 1,
     server_type: '',
     engine: 'a "quoted" \\ \n engine',
