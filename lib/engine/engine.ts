@@ -158,7 +158,7 @@ export interface EngineStats {
   closed: Record<CloseReason, number>
   /**
    * From handing a request over to its answer's way to the kernel. Counts every request that is answered in the turn
-   * that it was handed over in, and of the others one in 64, which stands for all of them.
+   * that it was handed over in, and of the others one in 64 or so, which stands for all of them.
    */
   latency: Distribution
   /** For how long the loop was kept from its sockets at a time: by a turn of the handler or by other code. */

@@ -250,7 +250,7 @@ void Loop::reap() {
   for (ConnId id : graves_) {
     if (Connection* connection = table_.find(id)) {
       wheel_.cancel(id.slot);
-      if (connection->sampled) drop_samples(*connection);
+      if (connection->sampled) drop_sample(*connection);
       table_.release(*connection);
     }
   }

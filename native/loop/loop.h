@@ -176,8 +176,8 @@ class Loop final : private PollerSink {
   void note_turn(uint64_t began, uint32_t count);
   void note_sent();
   void expect_late(Connection& connection, uint32_t sequence, uint32_t count);
-  void settle_samples(Connection& connection);
-  void drop_samples(Connection& connection);
+  void settle_sample(Connection& connection);
+  void drop_sample(Connection& connection);
 
   // accepting.cc
   void pause_accepting(uint8_t why);
@@ -275,7 +275,6 @@ class Loop final : private PollerSink {
   // Times of requests.
   struct Sample {
     ConnId id;
-    uint32_t sequence;
     uint32_t weight;  // requests that it stands for
     uint64_t began;
   };
@@ -283,7 +282,7 @@ class Loop final : private PollerSink {
   uint32_t answered_now_ = 0;  // requests of that turn that it has answered
   uint32_t late_ = 0;          // requests answered later since the last sample
   uint32_t sample_at_ = 1;
-  std::vector<Sample> samples_;
+  std::vector<Sample> samples_;  // one of a connection at a time
 
   // The slab that requests lie in.
   uint8_t* slab_ = nullptr;

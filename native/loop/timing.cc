@@ -40,35 +40,25 @@ void Loop::expect_late(Connection& connection, uint32_t sequence, uint32_t count
     return;
   }
   late_ += count;
-  if (late_ < sample_at_ || samples_.size() >= kMaxSamples) return;
-  samples_.push_back({connection.id(), sequence, late_, delivering_ ? began_ : clock_ns()});
+  if (late_ < sample_at_ || connection.sampled || samples_.size() >= kMaxSamples) return;
+  samples_.push_back({connection.id(), late_, delivering_ ? began_ : clock_ns()});
   connection.sampled = true;
+  connection.sampled_sequence = sequence;
   late_ = 0;
   sample_at_ = kSampleEvery;
 }
 
-// Some of the connection's requests were answered.
-void Loop::settle_samples(Connection& connection) {
-  uint64_t now = 0;
-  connection.sampled = false;
-  for (size_t i = 0; i < samples_.size();) {
-    Sample& sample = samples_[i];
-    if (sample.id.slot != connection.slot || sample.id.generation != connection.generation) {
-      i++;
-    } else if (static_cast<int32_t>(sample.sequence - connection.reply_sequence) >= 0) {
-      connection.sampled = true;
-      i++;
-    } else {
-      if (now == 0) now = clock_ns();
-      stats_.latency.add(now - sample.began, sample.weight);
-      sample = samples_.back();
-      samples_.pop_back();
-    }
-  }
+// Some of the connection's requests were answered, perhaps the one that is timed.
+void Loop::settle_sample(Connection& connection) {
+  if (static_cast<int32_t>(connection.sampled_sequence - connection.reply_sequence) >= 0) return;
+  for (const Sample& sample : samples_)
+    if (sample.id.slot == connection.slot && sample.id.generation == connection.generation)
+      stats_.latency.add(clock_ns() - sample.began, sample.weight);
+  drop_sample(connection);
 }
 
-// It is gone: what was not answered has no time.
-void Loop::drop_samples(Connection& connection) {
+// It is answered, or gone: what was not answered has no time.
+void Loop::drop_sample(Connection& connection) {
   std::erase_if(samples_, [&](const Sample& sample) {
     return sample.id.slot == connection.slot && sample.id.generation == connection.generation;
   });

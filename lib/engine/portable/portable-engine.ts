@@ -198,7 +198,7 @@ export class PortableEngine implements Engine {
 
   #gone(connection: Connection): void {
     this.#acceptor.gone(connection)
-    if (connection.sampled) this.#context.timing.drop(connection)
+    if (connection.sampled !== undefined) this.#context.timing.drop(connection)
     if (this.#context.counters.active > 0) return
     this.#sweep.stop()
     for (const resolve of this.#idle.splice(0)) resolve()

@@ -161,7 +161,8 @@ export class Replies {
   #answered(connection: Connection, count: number): void {
     connection.pipeline.advance(count)
     this.#context.counters.replies += count
-    if (connection.sampled) this.#context.timing.settle(connection)
+    const { sampled } = connection
+    if (sampled !== undefined) this.#context.timing.settle(connection, sampled)
   }
 
   #gathered(connection: Connection): void {

@@ -11,7 +11,6 @@ const MOST_SAMPLES = 1024
 
 interface Sample {
   connection: Connection
-  sequence: number
   /** Requests that it stands for. */
   weight: number
   began: number
@@ -25,6 +24,7 @@ export class Timing {
   #answered = 0
   #late = 0
   #sampleAt = 1
+  /** One of a connection at a time. */
   #samples: Sample[] = []
 
   /** A turn is over. @returns how long it took, milliseconds */
@@ -50,31 +50,24 @@ export class Timing {
   expectLate(connection: Connection, sequence: number, count: number): void {
     this.#late += count
     if (this.#late < this.#sampleAt || this.#samples.length >= MOST_SAMPLES) return
-    const weight = this.#late
-    this.#samples.push({ connection, sequence, weight, began: performance.now() })
-    connection.sampled = true
+    if (connection.sampled !== undefined) return
+    this.#samples.push({ connection, weight: this.#late, began: performance.now() })
+    connection.sampled = sequence
     this.#late = 0
     this.#sampleAt = SAMPLE_EVERY
   }
 
-  /** Some requests of a connection were answered. */
-  settle(connection: Connection): void {
-    const now = performance.now()
-    connection.sampled = false
-    this.#samples = this.#samples.filter((sample) => {
-      if (sample.connection !== connection) return true
-      if (connection.pipeline.has(sample.sequence)) {
-        connection.sampled = true
-        return true
-      }
-      this.latency.add(now - sample.began, sample.weight)
-      return false
-    })
+  /** Some requests of a connection were answered, perhaps the one that is timed. */
+  settle(connection: Connection, sequence: number): void {
+    if (connection.pipeline.has(sequence)) return
+    const sample = this.#samples.find((each) => each.connection === connection)
+    if (sample !== undefined) this.latency.add(performance.now() - sample.began, sample.weight)
+    this.drop(connection)
   }
 
-  /** It is gone: what was not answered has no time. */
+  /** It is answered, or gone: what was not answered has no time. */
   drop(connection: Connection): void {
-    connection.sampled = false
+    connection.sampled = undefined
     this.#samples = this.#samples.filter((sample) => sample.connection !== connection)
   }
 }
