@@ -1,5 +1,6 @@
 // What the package exports.
 
+export type { Distribution } from './engine/distribution.js'
 export type { Address, ConnectionInfo, EngineStats, Limits } from './engine/engine.js'
 export type { CloseReason } from './engine/reasons.js'
 export { type ErrorCode, GaidarosError } from './errors.js'

@@ -2,6 +2,7 @@
 // serving. A server may be running on the same port meanwhile.
 
 import { isIP } from 'node:net'
+import { checkSocketPlace } from '../control/socketfile.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import { checkLogs } from '../log/logs.js'
 import type { Resolved } from '../options/index.js'
@@ -17,6 +18,7 @@ import { resolveTargets } from '../server/binding.js'
 export async function checkConfig({ settings, files, notes }: Resolved): Promise<string[]> {
   checkPrivileges(settings)
   if (settings.pidFile !== '') checkPidfile(settings.pidFile)
+  if (settings.controlSocket !== '') checkSocketPlace(settings.controlSocket)
   const allowCode = settings.allowCode || process.geteuid?.() !== 0
   await resolveHandler(settings as HandlerSettings, { allowCode })
   checkLogs(settings)

@@ -43,7 +43,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const resolved = again()
     if (detached !== undefined || inherited !== undefined)
       return await serve(resolved, { again, detached, inherited })
-    return await act(resolved, { again, argv, subcommand: line.subcommand })
+    return await act(resolved, { again, argv, ...line })
   } catch (error) {
     detached?.failed()
     complain(...failureLines(error, asksFor(line, 'verbose')))
@@ -57,7 +57,8 @@ function told(...lines: string[]): number {
 }
 
 function refuseOperands({ subcommand, operands }: CommandLine): void {
-  if (operands.length === 0) return
+  const takesOperands = subcommand !== undefined && commands[subcommand]?.operands !== undefined
+  if (operands.length === 0 || takesOperands) return
   const given = operands.map((operand) => JSON.stringify(operand)).join(', ')
   throw new CommandFailure(EXIT.usage, `${subcommand} ${given}: wanted no argument but options`)
 }
@@ -66,14 +67,16 @@ function refuseOperands({ subcommand, operands }: CommandLine): void {
 interface Asked {
   again: () => Resolved
   argv: readonly string[]
-  subcommand: string | undefined
+  subcommand?: string
+  operands: readonly string[]
 }
 
-async function act(resolved: Resolved, { again, argv, subcommand }: Asked): Promise<number> {
+async function act(resolved: Resolved, asked: Asked): Promise<number> {
+  const { again, argv, subcommand, operands } = asked
   const { settings } = resolved
   if (settings.printConfig) return told(printConfig(resolved))
   if (settings.checkConfig) return told(...(await checkConfig(resolved)))
   const command = subcommand === undefined ? undefined : commands[subcommand]
-  if (command !== undefined) return command.run(resolved, argv)
+  if (command !== undefined) return command.run(resolved, argv, operands)
   return settings.daemon ? detach(resolved, argv) : serve(resolved, { again })
 }

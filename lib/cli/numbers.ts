@@ -33,6 +33,23 @@ export function duration(seconds: number): string {
     .join(' ')
 }
 
+/** A time with three figures and the unit that fits. @example time(1234) // '1.23 ms' */
+export function time(microseconds: number): string {
+  if (microseconds <= 0) return '0'
+  const [value, unit] =
+    microseconds < 1000
+      ? [microseconds, 'µs']
+      : microseconds < 1e6
+        ? [microseconds / 1000, 'ms']
+        : [microseconds / 1e6, 's']
+  return `${value >= 100 ? Math.round(value) : Number(value.toPrecision(3))} ${unit}`
+}
+
+/** A share of 1. @example percent(0.123) // '12 %' */
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}
+
 /** A part of a whole with at most two decimals; '0' for nothing of nothing. @example ratio(5, 2) // '2.5' */
 export function ratio(part: number, whole: number): string {
   return whole === 0 ? '0' : String(Number((part / whole).toFixed(2)))

@@ -8,7 +8,8 @@ import { type Logs, openLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
 import { settleAllocator } from '../process/allocator.js'
 import type { Detached } from '../process/daemon.js'
-import { Gaidaros, ownLogs } from '../server/gaidaros.js'
+import { Gaidaros } from '../server/gaidaros.js'
+import { ownLogs } from '../server/ownsettings.js'
 import type { HeldSocket } from '../server/pool/sockets.js'
 import { banner } from './banner.js'
 import { EXIT, failureLines } from './failure.js'
@@ -43,7 +44,7 @@ export async function serve(resolved: Resolved, origin: Origin): Promise<number>
   warnAboutRoot(settings)
   settleAllocator()
   const instance = Instance.begin(resolved, detached, inherited !== undefined)
-  const status = await new Foreground(settings, instance, origin).run()
+  const status = await new Foreground(resolved, instance, origin).run()
   detached?.failed()
   setTimeout(() => process.exit(status), LEAVE_MS).unref()
   return status
@@ -65,7 +66,11 @@ class Foreground implements SignalTargets {
   #stopping = false
   #readyAt: number | undefined
 
-  constructor(settings: Settings, instance: Instance, { again, detached, inherited }: Origin) {
+  constructor(
+    { settings, origins }: Resolved,
+    instance: Instance,
+    { again, detached, inherited }: Origin,
+  ) {
     this.#settings = settings
     this.#again = again
     this.#logs = openLogs(ownLogs(settings))
@@ -77,6 +82,7 @@ class Foreground implements SignalTargets {
       inherited,
       output,
       upgrade: instance.upgradeHooks(),
+      origins,
     })
     if (settings.serverType === '') return
     process.title = 'gaidaros: supervisor'
@@ -205,8 +211,8 @@ class Foreground implements SignalTargets {
   }
 
   async #reload(signal: NodeJS.Signals): Promise<void> {
-    const { settings } = this.#again()
-    const { changed, left } = await this.#server.reloadSettings(settings)
+    const { settings, origins } = this.#again()
+    const { changed, left } = await this.#server.reloadSettings(settings, origins)
     this.#settings = settings
     const news = changed.length > 0 ? `changed: ${changed.join(', ')}` : 'nothing was changed'
     const rest = left.length > 0 ? `; left as it was, for a restart: ${left.join(', ')}` : ''

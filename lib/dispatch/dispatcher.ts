@@ -24,12 +24,15 @@ import { loggedBatchLoop, loggedLoop } from './loggedloops.js'
 import { bytesLoop, decodedLoop, type Loop, type LoopParts } from './loops.js'
 import type { HandlerPlan } from './plan.js'
 import { Replies } from './replies.js'
+import { reportStall } from './stalls.js'
 import { type RawBuffer, slabUse } from './view.js'
 import { Wrapping } from './wrapping.js'
 
 export interface DispatcherOptions {
   plan: HandlerPlan
   log: Log
+  /** What the log calls the handler. */
+  nameOf: (plan: HandlerPlan) => string
   /** Where each request and each connection is written down, if that is wanted. */
   access?: AccessLog | undefined
   /** Called with each error of the handler when die_on_error is set. */
@@ -124,6 +127,11 @@ export class Dispatcher implements EngineHost {
       return true
     }
     return slabUse.kept
+  }
+
+  stalled(count: number, ms: number): void {
+    const { log, nameOf } = this.#options
+    reportStall(log, this.#engine as Engine, nameOf(this.#plan), this.#plan, count, ms)
   }
 
   #chooseLoop(connections: Connections, replies: Replies): Loop {

@@ -1,6 +1,7 @@
 // The seam between a handler and the machine: what every engine offers and what it is told. The native
 // engine (addon) and the portable one (node:net) implement it; nothing above asks which one runs.
 
+import type { Distribution } from './distribution.js'
 import type { EnginePool } from './pool.js'
 import type { CloseReason } from './reasons.js'
 
@@ -45,6 +46,8 @@ export interface Limits {
   lingerIdleTimeout: number
   lingerTimeout: number
   lingerBytes: number
+  /** Time that the loop is kept from its sockets after which EngineHost.stalled() is called. */
+  stallWarning: number
 }
 
 export interface EngineOptions {
@@ -97,7 +100,41 @@ export interface ConnectionInfo {
   requests: number
 }
 
-/** Counters since the start, but for `active` and `in_flight`, which are levels. */
+/** One connection of many, as an operator sees it. */
+export interface ConnectionState {
+  slot: number
+  generation: number
+  remote: Address
+  local: Address
+  /** ending: it is closed once what is answered is sent; lingering: FIN was sent, the peer's is waited for. */
+  state: 'open' | 'ending' | 'lingering'
+  /** It is not read from. */
+  paused: boolean
+  /** Since it was accepted, and since its last byte in or out. */
+  age_ms: number
+  idle_ms: number
+  bytes_in: number
+  bytes_out: number
+  requests: number
+  in_flight: number
+  /** Bytes that wait unsent or held for their turn. */
+  queued_bytes: number
+}
+
+/** What waits at this moment, in all connections together. */
+export interface Levels {
+  connections: number
+  in_flight: number
+  queued_bytes: number
+  /** Connections that are not read from. */
+  paused: number
+}
+
+export interface ConnectionList extends Levels {
+  list: ConnectionState[]
+}
+
+/** Counters since the start, but for `active`, which is a level. */
 export interface EngineStats {
   accepted: number
   active: number
@@ -119,6 +156,13 @@ export interface EngineStats {
   syscalls: Record<string, number>
   /** Closed connections by reason. */
   closed: Record<CloseReason, number>
+  /**
+   * From handing a request over to its answer's way to the kernel. Counts every request that is answered in the turn
+   * that it was handed over in, and of the others one in 64 or so, which stands for all of them.
+   */
+  latency: Distribution
+  /** For how long the loop was kept from its sockets at a time: by a turn of the handler or by other code. */
+  lag: Distribution
 }
 
 /** What the dispatcher gives the engine. */
@@ -129,6 +173,11 @@ export interface EngineHost {
    * @returns false when nobody keeps any: the engine may write over them
    */
   turn(count: number): boolean | undefined
+  /**
+   * The loop was kept from its sockets for `ms`, which is stallWarning or more: by the turn of `count` records, which
+   * still stand in engine.records; 0: by code that ran outside of turns. Must not throw.
+   */
+  stalled(count: number, ms: number): void
 }
 
 export interface Engine {
@@ -190,6 +239,8 @@ export interface Engine {
   info(slot: number, generation: number): ConnectionInfo | undefined
 
   stats(): EngineStats
+  /** What is open: levels, and up to `limit` connections by themselves, by slot. */
+  connections(limit: number): ConnectionList
   /** Swaps limits while running. */
   setLimits(limits: Limits): void
   /** Stops accepting: listeners are closed. */

@@ -6,6 +6,7 @@ import { type Addon, type NativeCore, native, nativeError, type OpenSpec } from 
 import type {
   Address,
   ConnectionInfo,
+  ConnectionList,
   Engine,
   EngineHost,
   EngineOptions,
@@ -115,6 +116,7 @@ class NativeEngine implements Engine {
           return kept
         },
         options.busyPoll,
+        (count, ms) => host.stalled(count, ms),
       )
     } catch (error) {
       const why = (error as Error).message
@@ -202,6 +204,10 @@ class NativeEngine implements Engine {
 
   stats(): EngineStats {
     return this.#core.stats()
+  }
+
+  connections(limit: number): ConnectionList {
+    return this.#core.connections(limit)
   }
 
   setLimits(limits: Limits): void {

@@ -34,6 +34,8 @@ export interface WorkerState {
   requests: number
   /** For how long its present turn has been running, milliseconds. */
   busyMs: number
+  /** Time in turns that are over, nanoseconds. */
+  busyNs: number
   /** Requests that wait for any worker. */
   waiting: number
 }

@@ -3,7 +3,7 @@
 
 import { type Addon, native, nativeError, type WorkerCore, type WorkerSpec } from '../native.js'
 import { emptyStats } from '../server/stats.js'
-import type { ConnectionInfo, Engine, EngineHost, EngineStats } from './engine.js'
+import type { ConnectionInfo, ConnectionList, Engine, EngineHost, EngineStats } from './engine.js'
 import { type CloseReason, REASONS } from './reasons.js'
 
 const NOTHING: readonly Buffer[] = Object.freeze([])
@@ -43,6 +43,7 @@ export class WorkerEngine implements Engine {
         return kept
       },
       spent,
+      (count, ms) => host.stalled(count, ms),
     )
     this.records = new Uint32Array(this.#core.records)
     this.replies = new Uint32Array(this.#core.replies)
@@ -112,6 +113,11 @@ export class WorkerEngine implements Engine {
 
   stats(): EngineStats {
     return emptyStats()
+  }
+
+  /** The server's business. */
+  connections(): ConnectionList {
+    return { connections: 0, in_flight: 0, queued_bytes: 0, paused: 0, list: [] }
   }
 
   setLimits(): void {}

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { defaultValue } from './defaults.js'
 import type { Effective } from './effective.js'
 import { isCode } from './expression.js'
+import { parsePlace } from './place.js'
 import type { Problem } from './problem.js'
 import { type Assignment, type Origin, originText, valueProblem } from './source.js'
 import type { OptionName } from './table.js'
@@ -90,6 +91,9 @@ function exclusions(effective: Effective): Problem[] {
   ]
   if (Number(limit) !== 0 && Number(high) > Number(limit))
     problems.push(about(get('output_high_water'), `wanted at most output_limit, ${limit} bytes`))
+  const metrics = get('metrics')
+  if (metrics.value !== '' && parsePlace(String(metrics.value)) === undefined)
+    problems.push(about(metrics, 'wanted PORT, HOST:PORT or [IPv6]:PORT'))
   return [...problems, ...nagle(get('tcp_nodelay'), get('disable_nagle'))]
 }
 

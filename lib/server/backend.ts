@@ -3,6 +3,7 @@
 
 import type { Address, Engine, Limits } from '../engine/engine.js'
 import type { Settings } from '../options/settings.js'
+import type { Inspection, Question } from './inspection.js'
 import type { ServerStats } from './stats.js'
 
 export type EngineInfo = Pick<Engine, 'name' | 'description'>
@@ -18,11 +19,15 @@ export interface ReloadReport {
 export interface Backend {
   readonly addresses: readonly Address[]
   readonly engine: EngineInfo | undefined
+  /** Those that are in force; a reload leaves some as they were. */
+  readonly settings: Settings
   /** Serves. @throws what cannot be had; nothing is left open then */
   start(): Promise<void>
   stats(): ServerStats
   /** As new as it can be had. */
   collectStats(): Promise<ServerStats>
+  /** Asks every process; waits for none longer than a second or so. */
+  inspect(question: Question): Promise<Inspection>
   setLimits(limits: Limits): void
   /** @throws why the new settings cannot be served; the old ones go on */
   reload(settings: Settings): Promise<ReloadReport>

@@ -45,5 +45,6 @@ export function engineLimits(settings: Settings): Limits {
     lingerIdleTimeout: settings.lingerIdleTimeout,
     lingerTimeout: settings.lingerTimeout,
     lingerBytes: settings.lingerBytes,
+    stallWarning: settings.stallWarning,
   }
 }

@@ -1,22 +1,26 @@
 // The server: options in, a listening engine out, and an orderly end. In one event loop of this process, or in
 // server processes that this one supervises: that is its backend's.
 
+import type { Subject } from '../control/answers.js'
+import { Windows } from '../control/windows.js'
 import { deferred } from '../dispatch/deferred.js'
 import type { HandlerPlan } from '../dispatch/plan.js'
 import type { Address, Limits } from '../engine/engine.js'
 import { misuse } from '../errors.js'
 import { type LogOptions, type Logs, openLogs, type Reopened } from '../log/logs.js'
-import { resolve } from '../options/index.js'
+import { type Resolved as Resolution, resolve } from '../options/index.js'
+import { camelCase } from '../options/names.js'
 import type { GaidarosOptions as Options, SettingName, Settings } from '../options/settings.js'
 import type { Backend, EngineInfo, ReloadReport } from './backend.js'
-import { optionName } from './changes.js'
 import { engineLimits } from './engineoptions.js'
 import { InProcess } from './inprocess.js'
 import { onceOnly } from './oneshot.js'
+import { checkFunctions, checkLimits, isPool, ownLogs, ownSettings } from './ownsettings.js'
 import type { HeldSocket } from './pool/sockets.js'
 import type { UpgradeHooks } from './pool/successor.js'
 import { Supervisor } from './pool/supervisor.js'
 import { noStats, type ProcessStats, type ServerStats } from './stats.js'
+import { type State, subjectOf } from './subject.js'
 
 /** Every option in camelCase, handler functions as functions, and where the log goes. */
 export type GaidarosOptions = Options & LogOptions
@@ -33,12 +37,11 @@ export interface Circumstances {
   output?: number | undefined
   /** What else has to happen around an upgrade. */
   upgrade?: UpgradeHooks | undefined
+  /** Where each option comes from. */
+  origins?: Resolution['origins'] | undefined
 }
 
 type Adapt = (plan: HandlerPlan) => HandlerPlan
-
-/** new: not yet serving; closed: for good. */
-type State = 'new' | 'starting' | 'serving' | 'closing' | 'closed'
 
 /**
  * A socket server.
@@ -52,6 +55,9 @@ export class Gaidaros implements AsyncDisposable {
   /** Settles when the server is closed; rejects with the handler's error under die_on_error. */
   readonly closed: Promise<void>
   #settings: Settings
+  #origins: Resolution['origins']
+  #windows: Windows | undefined
+  #startedAt = 0
   readonly #logOptions: LogOptions
   /** Logs that somebody else opened, and closes. */
   readonly #givenLogs: Logs | undefined
@@ -68,8 +74,10 @@ export class Gaidaros implements AsyncDisposable {
 
   constructor(options: GaidarosOptions = {}) {
     const { logger, log, ...given } = options
-    this.#settings = isResolved(given) ? given.settings : ownSettings(given)
+    const { settings, origins } = isResolved(given) ? given : ownSettings(given)
+    this.#settings = settings
     this.#circumstances = isResolved(given) ? given.circumstances : {}
+    this.#origins = this.#circumstances.origins ?? origins ?? resolve({}).origins
     if (isPool(this.#settings)) checkFunctions(this.#settings)
     this.#limits = engineLimits(this.#settings)
     this.#logOptions = { logger, log }
@@ -158,6 +166,7 @@ export class Gaidaros implements AsyncDisposable {
 
   /** Ends the server's processes at once; for a process that is about to exit itself. */
   kill(): void {
+    this.#windows?.close()
     this.#backend?.kill()
   }
 
@@ -187,16 +196,26 @@ export class Gaidaros implements AsyncDisposable {
   reload(options?: GaidarosOptions): Promise<ReloadReport> {
     if (options === undefined) return this.reloadSettings(this.#settings)
     const { logger: _, log: __, ...given } = options
-    return this.reloadSettings(ownSettings(given))
+    const { settings, origins } = ownSettings(given)
+    return this.reloadSettings(settings, origins)
   }
 
   /** The same with settings that were resolved already. */
-  async reloadSettings(settings: Settings): Promise<ReloadReport> {
+  async reloadSettings(
+    settings: Settings,
+    origins: Resolution['origins'] = this.#origins,
+  ): Promise<ReloadReport> {
     if (this.#state !== 'serving' || this.#backend === undefined)
       throw stateError('reload()', this.#state, 'a server that serves')
     if (this.#supervisor !== undefined) checkFunctions(settings)
     const report = await this.#backend.reload(settings)
     this.#settings = settings
+    // What was left as it was comes from where it came from.
+    const kept = report.left.map(camelCase).filter((name) => name in origins) as SettingName[]
+    this.#origins = {
+      ...origins,
+      ...Object.fromEntries(kept.map((name) => [name, this.#origins[name]])),
+    }
     this.#limits = engineLimits(settings)
     this.#logs?.setLevel(settings)
     return report
@@ -233,14 +252,22 @@ export class Gaidaros implements AsyncDisposable {
     this.#state = 'starting'
     let backend: Backend
     try {
-      backend = this.#makeBackend(adapt, this.#openLogs())
+      const logs = this.#openLogs()
+      this.#windows = new Windows(this.#settings, this.#makeSubject(), logs.log)
+      backend = this.#makeBackend(adapt, logs)
       this.#backend = backend
+      // A server that goes on until this one serves keeps its name until then.
+      const succeeds = this.#circumstances.inherited !== undefined
+      if (!succeeds) await this.#windows.open(false)
       await backend.start()
+      this.#startedAt = performance.now()
+      if (succeeds) await this.#openLate(this.#windows, backend)
       if (this.#closing !== undefined) {
         await backend.close(0)
         throw stateError('serve()', 'closing', 'no close() meanwhile')
       }
     } catch (error) {
+      this.#windows?.close()
       await this.#closeLogs()
       this.#state = 'closed'
       this.#end.resolve()
@@ -250,17 +277,56 @@ export class Gaidaros implements AsyncDisposable {
     return backend.addresses
   }
 
+  /** What the server before goes on with until this one serves. */
+  async #openLate(windows: Windows, backend: Backend): Promise<void> {
+    try {
+      await windows.open(true)
+    } catch (error) {
+      await backend.close(0)
+      throw error
+    }
+  }
+
   #makeBackend(adapt: Adapt, logs: Logs): Backend {
     const settings = this.#settings
     const limits = this.#limits
     const fatal = (error: unknown) => this.#die(error)
-    const { base = process.cwd(), descriptors = [], ...rest } = this.#circumstances
+    const { base = process.cwd(), descriptors = [], ...others } = this.#circumstances
+    const { origins: _, ...rest } = { ...others, upgrade: this.#upgradeHooks() }
     const common = { settings, limits, fatal, base, descriptors }
     if (!isPool(settings)) return new InProcess({ ...common, logs, adapt })
     const { logger, log } = this.#logOptions
     const forwardLog = logger !== undefined || log !== undefined
     this.#supervisor = new Supervisor({ ...common, ...rest, log: logs.log, forwardLog })
     return this.#supervisor
+  }
+
+  /** When a successor fails, what it took comes back. */
+  #upgradeHooks(): UpgradeHooks | undefined {
+    const { upgrade } = this.#circumstances
+    if (upgrade === undefined) return undefined
+    return {
+      directory: upgrade.directory,
+      environment: upgrade.environment,
+      moveAside: () => upgrade.moveAside(),
+      restore: () => {
+        upgrade.restore()
+        void this.#windows?.reclaim()
+      },
+    }
+  }
+
+  #makeSubject(): Subject {
+    const base = this.#circumstances.base ?? process.cwd()
+    return subjectOf(base, () => ({
+      state: this.#state,
+      startedAt: this.#startedAt,
+      settings: this.#backend?.settings ?? this.#settings,
+      origins: this.#origins,
+      backend: this.#backend,
+      supervisor: this.#supervisor,
+      logs: this.#logs,
+    }))
   }
 
   /** Before anything is bound: a log that cannot be opened is said by an error. */
@@ -292,6 +358,7 @@ export class Gaidaros implements AsyncDisposable {
     if (this.#state === 'serving') {
       this.#state = 'closing'
       await this.#backend?.close(this.#fatal ? 0 : (graceMs ?? this.#settings.shutdownGrace))
+      this.#windows?.close()
       await this.#closeLogs()
     }
     this.#ended()
@@ -299,6 +366,8 @@ export class Gaidaros implements AsyncDisposable {
 
   async #retire(supervisor: Supervisor): Promise<void> {
     this.#state = 'closing'
+    // The port of the metrics is the successor's.
+    this.#windows?.close()
     await supervisor.handOver()
     await this.#closeLogs()
     this.#ended()
@@ -311,70 +380,20 @@ export class Gaidaros implements AsyncDisposable {
   }
 }
 
-/** Options of a server in its user's own program, whose process is not this library's to detach or to number. */
-function ownSettings(options: Options): Settings {
-  const { settings } = resolve({ options })
-  for (const name of ['daemon', 'pidFile'] as const)
-    if (settings[name])
-      throw misuse(
-        'ERR_GAIDAROS_OPTION',
-        `constructor, ${name}: only the gaidaros command does that; wanted none here`,
-      )
-  if (options.umask !== undefined) process.umask(settings.umask)
-  return settings
-}
-
-/** What of the logs this process opens: requests are written down by the processes that serve them. */
-export const ownLogs = (settings: Settings): Settings =>
-  isPool(settings) ? { ...settings, accessLog: '' } : settings
-
 const RESOLVED = Symbol('resolved settings')
 interface Resolved {
   [RESOLVED]: true
   settings: Settings
+  origins?: undefined
   logs: Logs | undefined
   circumstances: Circumstances
 }
 
 const isResolved = (options: object): options is Resolved => RESOLVED in options
 
-const isPool = ({ serverType }: Settings): boolean => serverType !== ''
-
-/** @throws TypeError ERR_GAIDAROS_OPTION: a function cannot go to another process */
-function checkFunctions(settings: Settings): void {
-  const functions = (Object.keys(settings) as SettingName[]).filter(
-    (name) => typeof settings[name] === 'function',
-  )
-  if (functions.length === 0) return
-  throw misuse(
-    'ERR_GAIDAROS_OPTION',
-    functions
-      .map(
-        (name) =>
-          `${optionName(name)}: a function cannot go to the processes of server_type ${settings.serverType}; wanted handler_module, the file that exports it`,
-      )
-      .join('\n'),
-  )
-}
-
 function stateError(call: string, state: State, wanted: string): TypeError {
   return misuse(
     'ERR_GAIDAROS_STATE',
     `Gaidaros: ${call} while the server is ${state}; wanted ${wanted}`,
   )
-}
-
-function checkLimits(given: object, known: Limits): void {
-  for (const [name, value] of Object.entries(given)) {
-    if (!(name in known))
-      throw misuse(
-        'ERR_GAIDAROS_OPTION',
-        `setLimits: no limit ${name}; wanted one of ${Object.keys(known).join(', ')}`,
-      )
-    if (!Number.isSafeInteger(value) || value < 0)
-      throw misuse(
-        'ERR_GAIDAROS_OPTION',
-        `setLimits: ${name} is ${String(value)}; wanted a whole number from 0 on`,
-      )
-  }
 }

@@ -7,8 +7,10 @@ import type { SettingName, Settings } from '../options/settings.js'
 import { checkPrivileges, dropPrivileges, type Privileges } from '../process/privileges.js'
 import type { Backend, EngineInfo, ReloadReport } from './backend.js'
 import { adopt, bind } from './binding.js'
+import { Busyness } from './busyness.js'
 import { merge } from './changes.js'
 import { engineLimits } from './engineoptions.js'
+import { type Inspection, Inspector, type Question } from './inspection.js'
 import { loadPlan, Service } from './service.js'
 import { canOpenSockets, closeSockets, inheritedSpecs, openSockets } from './sockets.js'
 import { noStats, type ServerStats } from './stats.js'
@@ -56,6 +58,9 @@ export class InProcess implements Backend {
   #service: Service | undefined
   #addresses: readonly Address[] = []
   #work: Promise<unknown> = Promise.resolve()
+  #generation = 1
+  readonly #busyness = new Busyness()
+  readonly #inspector = new Inspector(() => this.#service)
 
   constructor(options: InProcessOptions) {
     this.#options = options
@@ -69,6 +74,10 @@ export class InProcess implements Backend {
 
   get engine(): EngineInfo | undefined {
     return this.#service?.engine
+  }
+
+  get settings(): Settings {
+    return this.#settings
   }
 
   async start(): Promise<void> {
@@ -135,6 +144,22 @@ export class InProcess implements Backend {
     return Promise.resolve(this.stats())
   }
 
+  async inspect(question: Question): Promise<Inspection> {
+    const mine = {
+      slot: 0,
+      pid: process.pid,
+      generation: this.#generation,
+      state: 'ready',
+      busy: this.#busyness.share(),
+      restarts: 0,
+    } as const
+    const outcome = await this.#inspector.answer(question).then(
+      (answer) => ({ answer }),
+      (error: Error) => ({ error: error.message }),
+    )
+    return { processes: [{ ...mine, ...outcome }], departed: noStats() }
+  }
+
   setLimits(limits: Limits): void {
     this.#limits = limits
     this.#service?.setLimits(limits)
@@ -189,6 +214,7 @@ export class InProcess implements Backend {
     )
     const kept = workers ? ['handler'] : this.#service?.replace(await this.#load(settings, true))
     this.#settings = settings
+    this.#generation++
     this.setLimits(engineLimits(settings))
     this.#options.logs.setLevel(settings)
     const what = workers || settings.handlerModule === '' ? [] : ['handler']

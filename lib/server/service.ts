@@ -3,7 +3,12 @@
 
 import { Dispatcher } from '../dispatch/dispatcher.js'
 import type { HandlerPlan } from '../dispatch/plan.js'
-import { type HandlerPool, makeHandlerPool, planForLoop } from '../dispatch/pool/index.js'
+import {
+  type HandlerPool,
+  type HandlerWorker,
+  makeHandlerPool,
+  planForLoop,
+} from '../dispatch/pool/index.js'
 import type { Address, Engine, EngineStats, Limits, ListenSpec } from '../engine/engine.js'
 import { createEngine } from '../engine/index.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
@@ -52,6 +57,7 @@ export class Service {
     this.dispatcher = new Dispatcher({
       plan: planForLoop(plan, settings),
       log,
+      nameOf: (each) => handlerName(settings, each),
       access,
       fatal: settings.dieOnError ? fatal : undefined,
       ...limits,
@@ -78,6 +84,15 @@ export class Service {
     })
     await this.#pool?.start()
     this.engine.start()
+  }
+
+  /** Workers of handler_type, and the requests that wait for one. */
+  get workers(): HandlerWorker[] {
+    return this.#pool?.workers() ?? []
+  }
+
+  get waiting(): number {
+    return this.#pool?.waiting ?? 0
   }
 
   /** Whether the handler runs in workers, which keep the one that they were started with. */

@@ -1,5 +1,6 @@
 // What server.stats() returns: the engine's counters and the server's own.
 
+import { noDurations } from '../engine/distribution.js'
 import type { EngineStats } from '../engine/engine.js'
 import { type CloseReason, REASONS } from '../engine/reasons.js'
 
@@ -44,7 +45,9 @@ interface Tree {
 
 function addNumbers(to: Tree, from: Tree): void {
   for (const [name, value] of Object.entries(from)) {
-    if (typeof value === 'number') to[name] = ((to[name] as number | undefined) ?? 0) + value
+    const before = to[name]
+    if (typeof value === 'number')
+      to[name] = add(name, typeof before === 'number' ? before : 0, value)
     else if (!Array.isArray(value)) {
       const branch = { ...(to[name] as Tree | undefined) }
       to[name] = branch
@@ -52,6 +55,9 @@ function addNumbers(to: Tree, from: Tree): void {
     }
   }
 }
+
+const add = (name: string, a: number, b: number): number =>
+  name === 'max_us' ? Math.max(a, b) : a + b
 
 /** All zero: a server that never served. */
 export const noStats = (): ServerStats => ({
@@ -79,5 +85,7 @@ export function emptyStats(): EngineStats {
     turns: 0,
     syscalls: {},
     closed: Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<CloseReason, number>,
+    latency: noDurations(),
+    lag: noDurations(),
   }
 }

@@ -64,6 +64,7 @@ Limits read_limits(const Napi::Object& object) {
   limits.linger_idle_timeout = number(object, "lingerIdleTimeout");
   limits.linger_timeout = number(object, "lingerTimeout");
   limits.linger_bytes = number(object, "lingerBytes");
+  limits.stall_warning = number(object, "stallWarning");
   return limits;
 }
 

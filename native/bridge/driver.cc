@@ -55,6 +55,7 @@ void Driver::turn(int timeout_ms) {
 // Turn after turn, until libuv has something to do: an event, a timer, a setImmediate. libuv then
 // looks at its own descriptors without sleeping, for the idle handle is active.
 void Driver::serve() {
+  if (left_at_ != 0) loop_.away(uv_hrtime() - left_at_);
   keep_awake(false);
   for (;;) {
     uv_update_time(uv_);
@@ -65,6 +66,7 @@ void Driver::serve() {
     if (theirs == 0 || loop_.poller().foreign_ready()) break;
   }
   keep_awake(true);
+  left_at_ = uv_hrtime();
 }
 
 int Driver::timeout() { return wanted_ || more_ ? 0 : loop_.next_timeout(); }

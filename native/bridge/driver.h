@@ -58,6 +58,7 @@ class Driver {
   bool idling_ = false;
   bool sleeps_ = false;  // this driver's poller is where the thread sleeps
   int timer_ms_ = -1;
+  uint64_t left_at_ = 0;  // when libuv got the thread; 0: not yet
   int open_handles_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "config.h"
+#include "insight.h"
 #include "listener.h"
 #include "values.h"
 
@@ -23,6 +24,7 @@ Napi::Function Engine::define(Napi::Env env) {
                          InstanceMethod<&Engine::framed>("framed"),
                          InstanceMethod<&Engine::watch>("watch"),
                          InstanceMethod<&Engine::info>("info"),
+                         InstanceMethod<&Engine::connections>("connections"),
                          InstanceMethod<&Engine::open_pool>("openPool"),
                          InstanceMethod<&Engine::attach_worker>("attachWorker"),
                          InstanceMethod<&Engine::detach_worker>("detachWorker"),
@@ -49,6 +51,7 @@ Engine::Engine(const Napi::CallbackInfo& info)
   loop_ = Loop::make(read_options(info[0].As<Napi::Object>()), *this, tables_, error);
   if (!loop_) throw Napi::Error::New(env_, error);
   turn_ = Napi::Persistent(info[1].As<Napi::Function>());
+  stalled_ = Napi::Persistent(info[3].As<Napi::Function>());
   uv_loop_t* uv = nullptr;
   napi_get_uv_event_loop(env_, &uv);
   driver_ = std::make_unique<Driver>(uv, *loop_, info[2].ToNumber().Uint32Value(),
@@ -136,6 +139,20 @@ void Engine::wake() {
   if (driver_) driver_->wake();
 }
 
+void Engine::stalled(uint32_t count, uint64_t ns) {
+  Napi::HandleScope scope(env_);
+  napi_value arguments[2] = {Napi::Number::New(env_, count),
+                             Napi::Number::New(env_, static_cast<double>(ns) / 1e6)};
+  napi_value result;
+  // It writes a line of the log: a user's logger may throw. Where JS has ended there is none.
+  if (napi_make_callback(env_, context_, env_.Global(), stalled_.Value(), 2, arguments, &result) !=
+      napi_pending_exception)
+    return;
+  napi_value error;
+  napi_get_and_clear_last_exception(env_, &error);
+  napi_fatal_exception(env_, error);
+}
+
 ConnId Engine::id_of(const Napi::CallbackInfo& info) {
   return {info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value()};
 }
@@ -195,6 +212,11 @@ Napi::Value Engine::info(const Napi::CallbackInfo& info) {
   return object;
 }
 
+// connections(limit): what is open, and as much of it as may be told.
+Napi::Value Engine::connections(const Napi::CallbackInfo& info) {
+  return connection_list(env_, *loop_, number_at(info, 0));
+}
+
 // openPool({ workers, sticky, chunks, oneShot, idempotent }): the descriptors that workers are
 // given, which stay the engine's.
 Napi::Value Engine::open_pool(const Napi::CallbackInfo& info) {
@@ -236,6 +258,7 @@ Napi::Value Engine::worker_state(const Napi::CallbackInfo& info) {
   object.Set("costNs", state.cost_ns);
   object.Set("requests", static_cast<double>(state.requests));
   object.Set("busyMs", state.busy_ms);
+  object.Set("busyNs", static_cast<double>(state.busy_ns));
   object.Set("waiting", static_cast<double>(pool_->waiting()));
   return object;
 }
@@ -257,6 +280,8 @@ Napi::Value Engine::stats(const Napi::CallbackInfo&) {
 #undef X
   object.Set("syscalls", syscalls);
   object.Set("closed", closed);
+  object.Set("latency", histogram_object(env_, stats.latency));
+  object.Set("lag", histogram_object(env_, stats.lag));
   return object;
 }
 

@@ -17,7 +17,8 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Engine(options, turn, busyPollMicroseconds): `turn(count, slab, bigs)` is called with the
+  // new Engine(options, turn, busyPollMicroseconds, stalled): `stalled(count, milliseconds)` as
+  // Host::stalled(). `turn(count, slab, bigs)` is called with the
   // number of records, the new slab when it changed (else undefined) and the turn's long frames
   // (else undefined). It returns false when nobody keeps bytes of the slab.
   explicit Engine(const Napi::CallbackInfo& info);
@@ -30,6 +31,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   void turn(uint32_t count) override;
   bool slab_kept() const override { return slab_kept_; }
   void wake() override;
+  void stalled(uint32_t count, uint64_t ns) override;
   void collect() override {
     if (pool_) pool_->collect(*loop_);
   }
@@ -52,6 +54,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   void framed(const Napi::CallbackInfo& info);
   void watch(const Napi::CallbackInfo& info);
   Napi::Value info(const Napi::CallbackInfo& info);
+  Napi::Value connections(const Napi::CallbackInfo& info);
   Napi::Value open_pool(const Napi::CallbackInfo& info);
   void attach_worker(const Napi::CallbackInfo& info);
   void detach_worker(const Napi::CallbackInfo& info);
@@ -77,6 +80,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   Napi::Env env_;
   Napi::AsyncContext context_;
   Napi::FunctionReference turn_;
+  Napi::FunctionReference stalled_;
   Napi::FunctionReference done_;
   Napi::Reference<Napi::Buffer<uint8_t>> slab_;
   bool slab_is_new_ = false;

@@ -57,6 +57,7 @@ WorkerEngine::WorkerEngine(const Napi::CallbackInfo& info)
   one_shot_ = options.Get("oneShot").ToBoolean();
   sticky_ = options.Get("sticky").ToBoolean();
   high_water_ = number("highWater");
+  stall_warning_ = number("stallWarning");
   framer_ = read_framer(options.Get("framer").As<Napi::Object>());
   records_ = reinterpret_cast<Record*>(share(self, "records", 0, kMaxRecords * sizeof(Record)));
   replies_ = reinterpret_cast<Reply*>(share(self, "replies", 1, kMaxRecords * sizeof(Reply)));
@@ -64,6 +65,7 @@ WorkerEngine::WorkerEngine(const Napi::CallbackInfo& info)
   tickets_.resize(kMaxRecords);
   turn_ = Napi::Persistent(info[1].As<Napi::Function>());
   spent_ = Napi::Persistent(info[2].As<Napi::Function>());
+  stalled_ = Napi::Persistent(info[3].As<Napi::Function>());
   napi_get_uv_event_loop(env_, &uv_);
   napi_add_async_cleanup_hook(env_, on_teardown, this, &teardown_);
 }
@@ -282,14 +284,25 @@ void WorkerEngine::call(uint32_t count) {
     return;
   }
   channel_->turn_began_ns.store(0, std::memory_order_relaxed);
-  measure(began, requests_);
+  uint64_t spent = uv_hrtime() - began;
+  channel_->busy_ns.fetch_add(spent, std::memory_order_relaxed);
+  measure(spent, requests_);
+  if (stall_warning_ > 0 && spent / 1'000'000 >= stall_warning_) stalled(count, spent);
+}
+
+// The records of the turn are still in the table. JS may end meanwhile, as in the turn itself.
+void WorkerEngine::stalled(uint32_t count, uint64_t ns) {
+  napi_value arguments[2] = {Napi::Number::New(env_, count),
+                             Napi::Number::New(env_, static_cast<double>(ns) / 1e6)};
+  napi_value result;
+  dead_ = napi_make_callback(env_, context_, env_.Global(), stalled_.Value(), 2, arguments,
+                             &result) != napi_ok;
 }
 
 // Smoothed over the last few turns; a turn of nothing but events says nothing.
-void WorkerEngine::measure(uint64_t began, uint32_t requests) {
+void WorkerEngine::measure(uint64_t ns, uint32_t requests) {
   if (requests == 0) return;
-  auto each =
-      static_cast<uint32_t>(std::min<uint64_t>((uv_hrtime() - began) / requests, UINT32_MAX));
+  auto each = static_cast<uint32_t>(std::min<uint64_t>(ns / requests, UINT32_MAX));
   uint32_t before = channel_->cost_ns.load(std::memory_order_relaxed);
   uint64_t smoothed = before == 0 ? each : (uint64_t{before} * 7 + each) / 8;
   channel_->cost_ns.store(std::max<uint32_t>(1, static_cast<uint32_t>(smoothed)),

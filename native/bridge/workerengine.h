@@ -23,9 +23,9 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new WorkerEngine({ memory, workers, index, bell, serverBell, oneShot, sticky, framer, highWater
-  // }, turn, spent): `turn` as for Engine; `spent()` is called when a one-shot worker has had its
-  // request.
+  // new WorkerEngine({ memory, workers, index, bell, serverBell, oneShot, sticky, framer,
+  // highWater, stallWarning }, turn, spent, stalled): `turn` and `stalled` as for Engine; `spent()`
+  // is called when a one-shot worker has had its request.
   explicit WorkerEngine(const Napi::CallbackInfo& info);
   ~WorkerEngine() override;
 
@@ -89,7 +89,8 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   int64_t count_waiting(uint32_t slot, uint32_t generation, uint32_t size);
   void before_sleep();
   void keep_awake(bool on);
-  void measure(uint64_t began, uint32_t requests);
+  void measure(uint64_t ns, uint32_t requests);
+  void stalled(uint32_t count, uint64_t ns);
   uint8_t* share(Napi::Object self, const char* name, int place, size_t bytes);
   void shut(std::function<void()> done);
   static void on_teardown(napi_async_cleanup_hook_handle handle, void* self);
@@ -102,6 +103,7 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   Napi::AsyncContext context_;
   Napi::FunctionReference turn_;
   Napi::FunctionReference spent_;
+  Napi::FunctionReference stalled_;
   Napi::ObjectReference memory_refs_[3];
   Napi::Reference<Napi::Buffer<uint8_t>> slab_ref_;
   Napi::ObjectReference bigs_;
@@ -114,6 +116,7 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   bool one_shot_ = false;
   bool sticky_ = false;
   uint32_t high_water_ = 0;
+  uint32_t stall_warning_ = 0;  // milliseconds; 0: off
   std::unique_ptr<Framer> framer_;
 
   Record* records_ = nullptr;

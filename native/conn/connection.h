@@ -73,6 +73,7 @@ struct Connection {
   bool mourned : 1 = false;      // its closed record was not delivered yet
   bool finished : 1 = false;     // end of input was taken care of
   bool filter_done : 1 = false;  // its filters have said their last
+  bool sampled : 1 = false;      // the time of request `sampled_sequence` is being taken
 
   // Poller's own.
   uint8_t poll_flags = 0;
@@ -81,9 +82,11 @@ struct Connection {
   FrameState frame;
   uint32_t next_sequence = 0;   // of the next request
   uint32_t reply_sequence = 0;  // of the next reply to leave
-  uint32_t last_ms = 0;         // last byte in or out
-  uint32_t frame_since = 0;     // first byte of the unfinished frame
-  uint32_t flight_since = 0;    // when the oldest request in flight was handed over
+  uint32_t sampled_sequence = 0;
+  uint32_t since_ms = 0;      // when it was accepted
+  uint32_t last_ms = 0;       // last byte in or out
+  uint32_t frame_since = 0;   // first byte of the unfinished frame
+  uint32_t flight_since = 0;  // when the oldest request in flight was handed over
   uint32_t linger_since = 0;
   uint32_t linger_bytes = 0;
   uint32_t expected = 0;  // whole length of the unfinished frame, where it is known

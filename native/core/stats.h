@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "histogram.h"
+
 namespace gaidaros {
 
 #define GAIDAROS_COUNTERS(X) \
@@ -48,6 +50,12 @@ struct Stats : Counters {
   Syscalls syscalls;
   static constexpr unsigned kMaxReasons = 32;
   uint64_t closed[kMaxReasons] = {};
+  // From handing a request over to its answer's way to the kernel: every request that is answered
+  // in its turn, and of the others one in 64, which stands for all of them.
+  Histogram latency;
+  // For how long the loop was kept from its sockets at a time: by a turn of the handler, or by what
+  // else runs in the process.
+  Histogram lag;
 };
 
 }  // namespace gaidaros

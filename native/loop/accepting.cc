@@ -91,7 +91,7 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
   connection.fd = fd;
   connection.listener = listener;
   connection.peer = peer;
-  connection.last_ms = now_;
+  connection.since_ms = connection.last_ms = now_;
   stats_.active++;
   count_address(connection, 1);
   if (options_.disable_nagle || options_.nodelay) {

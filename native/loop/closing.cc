@@ -150,6 +150,7 @@ void Loop::framed(ConnId id, uint32_t count, bool partial) {
   if (connection == nullptr || !connection->live()) return;
   if (connection->in_flight() == 0) connection->flight_since = now_;
   connection->next_sequence += count;
+  if (count > 0) expect_late(*connection, connection->next_sequence - 1, count);
   stats_.requests += count;
   if (partial && (!connection->partial || count > 0)) connection->frame_since = now_;
   connection->partial = partial;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "../core/clock.h"
 #include "../core/timeout.h"
 
 namespace gaidaros {
@@ -89,18 +90,22 @@ bool Loop::turn(int timeout_ms) {
 
 void Loop::step() {
   deliver();
-  flush();
-  rewind_slab();
+  send_answers();
   // Requests that were received but had no room among the ones in flight.
   for (int round = 0; !waiting_.empty() && round < kMaxRounds; round++) {
     take_waiting();
     deliver();
-    flush();
-    rewind_slab();
+    send_answers();
   }
   deliver();
   host_.flushed();
   reap();
+}
+
+void Loop::send_answers() {
+  flush();
+  note_sent();
+  rewind_slab();
 }
 
 int Loop::next_timeout() const {
@@ -142,7 +147,9 @@ void Loop::deliver() {
   stats_.records += record_count_;
   uint32_t count = record_count_;
   delivering_ = true;
+  uint64_t began = clock_ns();
   host_.turn(count);
+  note_turn(began, count);
   awake();
   slab_kept_ = slab_kept_ || host_.slab_kept();
   for (uint32_t i = 0; i < count;) i += apply(i, count);
@@ -176,12 +183,16 @@ uint32_t Loop::apply(uint32_t index, uint32_t count) {
     }
     if (connection->peer_ended) mark_dirty(*connection);
   } else if (answer == Answer::later) {
+    expect_late(*connection, record.sequence, 1);
     if (options_.limits.handler_timeout > 0 && connection->in_flight() > 0) arm(*connection);
   } else {
     std::span<const uint8_t> bytes = answer_bytes(record, reply, index);
     uint32_t run = 1;
-    if (record.sequence == connection->reply_sequence && !options_.nodelay)
+    if (record.sequence != connection->reply_sequence)
+      expect_late(*connection, record.sequence, 1);
+    else if (!options_.nodelay)
       run = extend_run(index, count, bytes);
+    if (record.sequence == connection->reply_sequence) answered_now_ += run;
     respond(*connection, record.sequence, bytes, {run, false, (reply.kind & kReplyEnd) != 0});
     return run;
   }
@@ -239,6 +250,7 @@ void Loop::reap() {
   for (ConnId id : graves_) {
     if (Connection* connection = table_.find(id)) {
       wheel_.cancel(id.slot);
+      if (connection->sampled) drop_sample(*connection);
       table_.release(*connection);
     }
   }

@@ -41,6 +41,9 @@ class Host {
   virtual bool slab_kept() const { return true; }
   // There is output, or input to cut, although no turn is running: call turn(0) before sleeping.
   virtual void wake() = 0;
+  // The loop was kept from its sockets for longer than stall_warning: by the turn() of `count`
+  // records, which are still in the table; 0: by code that runs outside of turns.
+  virtual void stalled(uint32_t /*count*/, uint64_t /*ns*/) {}
   // Where others handle requests. collect(): give their answers to the loop, in each turn after the
   // poll. flushed(): the loop refers to none of their bytes any more. sleep(): the turn is over,
   // and whoever has an answer must ring from now on; false: there is one already. awake(): no need
@@ -122,6 +125,15 @@ class Loop final : private PollerSink {
 
   void set_limits(const Limits& limits);
   const Stats& stats() const { return stats_; }
+  uint32_t now_ms() const { return now_; }
+  // Connections by slot, up to `slots()`; null where there is none that lives.
+  uint32_t slots() const { return table_.slots(); }
+  const Connection* at(uint32_t slot) {
+    Connection& connection = table_.at(slot);
+    return connection.live() ? &connection : nullptr;
+  }
+  // Others had the thread for so long.
+  void away(uint64_t ns) { note_lag(0, ns); }
   const std::string& description() const { return description_; }
 
  private:
@@ -157,6 +169,15 @@ class Loop final : private PollerSink {
                    uint32_t extra);
   void push_event(RecordKind kind, const Connection& connection, uint32_t extra);
   void reap();
+  void send_answers();
+
+  // timing.cc
+  void note_lag(uint32_t count, uint64_t ns);
+  void note_turn(uint64_t began, uint32_t count);
+  void note_sent();
+  void expect_late(Connection& connection, uint32_t sequence, uint32_t count);
+  void settle_sample(Connection& connection);
+  void drop_sample(Connection& connection);
 
   // accepting.cc
   void pause_accepting(uint8_t why);
@@ -250,6 +271,18 @@ class Loop final : private PollerSink {
   std::vector<const uint8_t*> bigs_;
   std::vector<Frame> frames_;  // scratch of cut()
   bool delivering_ = false;
+
+  // Times of requests.
+  struct Sample {
+    ConnId id;
+    uint32_t weight;  // requests that it stands for
+    uint64_t began;
+  };
+  uint64_t began_ = 0;         // of the turn in hand
+  uint32_t answered_now_ = 0;  // requests of that turn that it has answered
+  uint32_t late_ = 0;          // requests answered later since the last sample
+  uint32_t sample_at_ = 1;
+  std::vector<Sample> samples_;  // one of a connection at a time
 
   // The slab that requests lie in.
   uint8_t* slab_ = nullptr;

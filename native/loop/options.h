@@ -26,6 +26,7 @@ struct Limits {
   uint32_t linger_idle_timeout = 5'000;
   uint32_t linger_timeout = 30'000;
   uint32_t linger_bytes = 1 << 20;
+  uint32_t stall_warning = 0;
 };
 
 struct LoopOptions {

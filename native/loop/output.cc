@@ -95,6 +95,7 @@ void Loop::answered(Connection& connection, uint32_t count, bool end) {
   connection.reply_sequence += count;
   connection.flight_since = now_;
   stats_.replies += count;
+  if (connection.sampled) settle_sample(connection);
   if (end && connection.live()) {
     end_with(connection, Reason::done);
     // Requests behind this one get no answer.

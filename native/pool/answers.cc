@@ -26,6 +26,7 @@ void reset(Channel& channel) {
   channel.handler_errors.store(0);
   channel.turn_began_ns.store(0);
   channel.requests_taken.store(0);
+  channel.busy_ns.store(0);
 }
 
 }  // namespace

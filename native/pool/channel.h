@@ -70,6 +70,7 @@ struct Channel {
   std::atomic<uint32_t> handler_errors;       // so far
   std::atomic<uint64_t> turn_began_ns;        // CLOCK_MONOTONIC; 0: not in a turn
   std::atomic<uint64_t> requests_taken;
+  std::atomic<uint64_t> busy_ns;  // in turns, so far
 };
 
 // The producer's end; its state is its own.

@@ -2,13 +2,14 @@
 #include "pool.h"
 
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "../core/clock.h"
 
 namespace gaidaros {
 
@@ -23,12 +24,6 @@ constexpr uint32_t kLeastAhead = 4;
 constexpr uint32_t kUnknownCostNs = 50'000;
 // A turn that runs so long is taken for one that may never end.
 constexpr uint64_t kStuckNs = 2'000'000;
-
-uint64_t clock_ns() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
 
 uint32_t cost_of(const Channel& channel) {
   uint32_t cost = channel.cost_ns.load(std::memory_order_relaxed);
@@ -303,7 +298,8 @@ Pool::WorkerState Pool::state(uint32_t index) {
           channel.requests_taken.load(std::memory_order_relaxed),
           member.live && began != 0 && now > began
               ? static_cast<uint32_t>((now - began) / 1'000'000)
-              : 0};
+              : 0,
+          channel.busy_ns.load(std::memory_order_relaxed)};
 }
 
 }  // namespace gaidaros

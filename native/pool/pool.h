@@ -60,6 +60,7 @@ class Pool {
     uint32_t cost_ns;
     uint64_t requests;
     uint32_t busy_ms;  // since when its turn runs
+    uint64_t busy_ns;  // in turns that are over
   };
   WorkerState state(uint32_t index);
   size_t waiting() const { return queue_.size(); }

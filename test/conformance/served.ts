@@ -74,6 +74,8 @@ export class Served {
       port: 0,
       // Cases that leave a handler unanswered are torn down soon.
       shutdownGrace: '300ms',
+      // A slow machine must not add lines to the log.
+      stallWarning: 0,
       log: (line) => void this.lines.push(line),
       ...(caseFile === undefined ? options : sent(options, caseFile)),
     } as ConstructorParameters<typeof Gaidaros>[0])

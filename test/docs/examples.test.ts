@@ -1,6 +1,6 @@
 // Runs every example of README.md, docs/ and bench/README.md: what is fenced is a file, a server, a client
 // with the output it must see, a command, or a program. What no test can run (installing, measuring) is
-// marked no-run, and counted so that it stays little. A fence of any other kind fails.
+// marked no-run, and counted so that it stays little; a picture of a terminal is measured. A fence of any other kind fails.
 
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -22,6 +22,8 @@ interface Block {
 const DEADLINE_MS = 30_000
 /** Blocks marked no-run, in all documents together. */
 const MOST_NOT_RUN = 5
+/** Columns of a picture of a terminal. */
+const WIDEST = 120
 
 function blocksOf(markdown: string): Block[] {
   const fence = /^```(\S+) ?(.*)\n([\s\S]*?)^```$/gm
@@ -69,6 +71,7 @@ class Document {
     else if (role === 'program') this.#output = this.#program(block.text, where)
     else if (role === 'check') this.#check(block, where)
     else if (role === 'output') this.#compare(block.text, where)
+    else if (role === 'picture') this.#measure(block.text, where)
     else if (role === 'no-run') this.#t.comment(`${where}: not run`)
     else this.#t.fail(`${where}: a fence of unknown kind: ${block.language} ${block.role}`)
   }
@@ -126,6 +129,12 @@ class Document {
     })
     writeFileSync(join(this.#folder, 'program.mjs'), compiled.outputText)
     return this.#shell('node program.mjs', where)
+  }
+
+  /** What a terminal showed once: no run shows the same, but it has to fit. */
+  #measure(text: string, where: string): void {
+    const widest = Math.max(...text.split('\n').map((line) => [...line].length))
+    this.#t.ok(widest <= WIDEST, `${where}: ${widest} columns`)
   }
 
   #compare(text: string, where: string): void {

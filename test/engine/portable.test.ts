@@ -35,6 +35,7 @@ const OFF: Limits = {
   lingerIdleTimeout: 0,
   lingerTimeout: 0,
   lingerBytes: 0,
+  stallWarning: 0,
 }
 const LINE: FramerSpec = { kind: 'delimiter', delimiter: Buffer.from('\n'), strip: false }
 const STRIPPED: FramerSpec = { ...LINE, strip: true, cr: true }
@@ -58,10 +59,15 @@ const later: Respond = ({ kind }) => (kind === KIND.request ? ANSWER.later : ANS
 class Host {
   readonly seen: Seen[] = []
   readonly turns: number[] = []
+  readonly stalls: number[] = []
   engine!: Engine
   readonly respond: Respond
   constructor(respond: Respond) {
     this.respond = respond
+  }
+
+  stalled(count: number): void {
+    this.stalls.push(count)
   }
 
   turn(count: number): undefined {

@@ -7,6 +7,7 @@
 
 #include "conn/table.h"
 #include "core/byte_queue.h"
+#include "core/histogram.h"
 #include "core/input_buffer.h"
 #include "core/timer_wheel.h"
 #include "harness.h"
@@ -18,6 +19,7 @@ using gaidaros::ByteQueue;
 using gaidaros::Connection;
 using gaidaros::ConnectionTable;
 using gaidaros::ConnId;
+using gaidaros::Histogram;
 using gaidaros::InputBuffer;
 using gaidaros::TimerNode;
 using gaidaros::TimerWheel;
@@ -29,6 +31,26 @@ std::string random_bytes(std::mt19937& random, size_t most) {
 }
 
 std::string text(std::span<const uint8_t> bytes) { return {bytes.begin(), bytes.end()}; }
+
+TEST_CASE("a histogram's buckets join, and every duration lies in its own") {
+  for (uint32_t bucket = 0; bucket + 1 < Histogram::kBuckets; bucket++) {
+    uint64_t bound = Histogram::bound_of(bucket) * Histogram::kUnitNs;
+    CHECK(Histogram::bucket_of(bound - 1) == bucket);
+    CHECK(Histogram::bucket_of(bound) == bucket + 1);
+  }
+  CHECK(Histogram::bucket_of(0) == 0);
+  CHECK(Histogram::bucket_of(UINT64_MAX) == Histogram::kBuckets - 1);
+}
+
+TEST_CASE("a histogram counts with weights, and knows sum and maximum") {
+  Histogram histogram;
+  histogram.add(1'000, 3);
+  histogram.add(2'000'000);
+  CHECK(histogram.count() == 4);
+  CHECK(histogram.sum_ns() == 2'003'000);
+  CHECK(histogram.max_ns() == 2'000'000);
+  CHECK(histogram.in_bucket(Histogram::bucket_of(1'000)) == 3);
+}
 
 TEST_CASE("a byte queue gives back what was pushed, in order") {
   std::mt19937 random(1);

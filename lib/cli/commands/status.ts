@@ -1,5 +1,7 @@
 // status: whether the server runs, for people and, with --json, for probes.
 
+import { resolve } from 'node:path'
+import { ask } from '../../control/client.js'
 import type { Resolved, Settings } from '../../options/index.js'
 import { listeningOf, uptimeOf } from '../../process/proc.js'
 import { duration } from '../numbers.js'
@@ -23,16 +25,24 @@ export interface Report {
 /** What a server says of itself, to be added to what /proc says of it; undefined: it was not asked. */
 export type Ask = (settings: Settings) => Promise<Readonly<Record<string, unknown>> | undefined>
 
-const nobody: Ask = async () => undefined
+/** Over the control socket, where there is one; a probe does not fail because nobody answers there. */
+const overControl: Ask = async ({ controlSocket, json }) => {
+  if (controlSocket === '' || !json) return undefined
+  try {
+    return { statistics: await ask(resolve(controlSocket), 'stats') }
+  } catch (error) {
+    return { statistics: null, statistics_error: (error as Error).message }
+  }
+}
 
 /** `gaidaros status` */
 export async function status(
   { settings }: Resolved,
   _argv: readonly string[] = [],
-  ask = nobody,
+  askServer: Ask = overControl,
 ): Promise<number> {
   const report = look(settings)
-  const more = report.state === 'running' ? await ask(settings) : undefined
+  const more = report.state === 'running' ? await askServer(settings) : undefined
   say(settings.json ? JSON.stringify({ ...report, ...more }) : sentence(report))
   return STATUS[report.state]
 }

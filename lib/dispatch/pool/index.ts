@@ -10,7 +10,7 @@ import { asTasks } from '../tasks.js'
 import { portableHandler } from './job.js'
 import { HandlerPool } from './pool.js'
 
-export { HandlerPool } from './pool.js'
+export { HandlerPool, type HandlerWorker } from './pool.js'
 
 type HandlerType = '' | 'thread' | 'threadpool' | 'proc' | 'procpool' | 'gthread' | 'gthreadpool'
 
@@ -74,7 +74,7 @@ export function makeHandlerPool({
       'ERR_GAIDAROS_HANDLER',
       `handler_type ${type}: end_request or split_request is a function, whose worker has to stay with the connection; wanted a declared framer, or handler_type ${type}pool`,
     )
-  const { outputHighWater, maxFrameSize, maxPipelined } = settings
+  const { outputHighWater, maxFrameSize, maxPipelined, stallWarning } = settings
   const chunks = plan.framer.kind === 'chunk'
   return new HandlerPool({
     ...workers,
@@ -85,7 +85,7 @@ export function makeHandlerPool({
     idempotent: plan.idempotent ?? false,
     handlerTimeout: settings.handlerTimeout,
     job: {
-      spec: { framer: plan.framer, highWater: outputHighWater },
+      spec: { framer: plan.framer, highWater: outputHighWater, stallWarning },
       handler: portableHandler(settings as HandlerSettings, type),
       base,
       allowCode,

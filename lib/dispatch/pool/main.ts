@@ -9,6 +9,7 @@ import { resolveHandler } from '../../handler/resolve.js'
 import { Log } from '../../log/log.js'
 import type { LogFields, Logger, LogLevel } from '../../log/logger.js'
 import { settleAllocator } from '../../process/allocator.js'
+import { handlerName } from '../../server/handlername.js'
 import { Dispatcher } from '../dispatcher.js'
 import { describeError } from '../failures.js'
 import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
@@ -42,6 +43,7 @@ async function begin(job: WorkerJob): Promise<WorkerEngine> {
   const dispatcher = new Dispatcher({
     plan,
     log: new Log(serversLogger()),
+    nameOf: (plan) => handlerName({ handlerModule: handler.handlerModule ?? '' }, plan),
     fatal: job.dieOnError
       ? (error) => tell({ type: 'fatal', message: describeError(error) })
       : undefined,

@@ -20,9 +20,27 @@ export interface HandlerPoolOptions {
   idempotent: boolean
   /** Milliseconds; a worker whose turn takes longer is replaced. 0: never. */
   handlerTimeout: number
-  job: Omit<WorkerJob, 'spec'> & { spec: Pick<WorkerJob['spec'], 'framer' | 'highWater'> }
+  job: Omit<WorkerJob, 'spec'> & {
+    spec: Pick<WorkerJob['spec'], 'framer' | 'highWater' | 'stallWarning'>
+  }
   log: Log
   fatal: (message: string) => void
+}
+
+/** One worker at this moment. */
+export interface HandlerWorker {
+  /** Process or thread, and its number. */
+  id: string
+  state: 'starting' | 'ready' | 'leaving'
+  /** Seconds. */
+  uptime: number
+  /** How many were in its place before it. */
+  restarts: number
+  requests: number
+  in_flight: number
+  /** Time in turns so far, and in the present one, milliseconds; 0: it is in none. */
+  busy_seconds: number
+  turn_ms: number
 }
 
 /** One place of the pool and who is in it. */
@@ -33,6 +51,8 @@ interface Place {
   startedAt: number
   /** Deaths in a row of workers that lived only briefly. */
   deaths: number
+  /** Workers that were started here. */
+  starts: number
   timer: NodeJS.Timeout | undefined
 }
 
@@ -77,6 +97,7 @@ export class HandlerPool {
       worker: undefined,
       startedAt: 0,
       deaths: 0,
+      starts: 0,
       timer: undefined,
     }))
   }
@@ -116,13 +137,30 @@ export class HandlerPool {
   }
 
   /** For people and statistics. */
-  workers(): { id: string; ready: boolean; requests: number; inFlight: number; busyMs: number }[] {
+  workers(): HandlerWorker[] {
     const { pool } = this.#options
-    return this.#places.flatMap(({ worker, state, index }) => {
-      if (worker === undefined) return []
-      const { requests, inFlight, busyMs } = pool.state(index)
-      return [{ id: worker.id, ready: state === 'ready', requests, inFlight, busyMs }]
+    const now = performance.now()
+    return this.#places.flatMap(({ worker, state, index, startedAt, starts }) => {
+      if (worker === undefined || state === 'empty') return []
+      const { requests, inFlight, busyMs, busyNs } = pool.state(index)
+      return [
+        {
+          id: worker.id,
+          state,
+          uptime: (now - startedAt) / 1000,
+          restarts: starts - 1,
+          requests,
+          in_flight: inFlight,
+          busy_seconds: busyNs / 1e9 + busyMs / 1000,
+          turn_ms: busyMs,
+        },
+      ]
     })
+  }
+
+  /** Requests that wait for any worker. */
+  get waiting(): number {
+    return this.#options.pool.state(0).waiting
   }
 
   /** Workers that ended without being asked. */
@@ -146,6 +184,7 @@ export class HandlerPool {
     }
     place.state = 'starting'
     place.startedAt = performance.now()
+    place.starts++
     const events = {
       news: (news: WorkerNews) => this.#news(place, news),
       gone: (why: string) => this.#gone(place, why),

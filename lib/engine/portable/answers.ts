@@ -41,6 +41,7 @@ export class Answers {
   ): number {
     const echoed = this.#echoed(connection, index, count, sequence)
     if (echoed === 0) {
+      this.#time(connection, index, sequence)
       this.#one(connection, index, sequence, slab, records)
       return 1
     }
@@ -49,8 +50,21 @@ export class Answers {
     const start = records[first + RECORD.offset] as number
     const end =
       (records[last + RECORD.offset] as number) + (records[last + RECORD.length] as number)
+    this.#context.timing.answeredNow(echoed)
     this.#replies.run(connection, echoed, slab, start, end)
     return echoed
+  }
+
+  /** Whether the request is answered now, or whose answer is waited for. */
+  #time(connection: Connection, index: number, sequence: number): void {
+    const { timing } = this.#context
+    const { pipeline } = connection
+    const kind = (this.words[index * REPLY_WORDS + REPLY.kind] as number) & 0xff
+    if (kind === ANSWER.failed) return
+    // A call may have answered it before the turn was over.
+    if (!pipeline.has(sequence) || (kind !== ANSWER.later && sequence === pipeline.head))
+      timing.answeredNow(1)
+    else timing.expectLate(connection, sequence, 1)
   }
 
   #one(

@@ -74,6 +74,8 @@ export class Connection {
   /** An unfinished frame is at hand, since `frameAt`. */
   partial = false
   frameAt = 0
+  /** The request whose time is being taken. */
+  sampled: number | undefined
   /** Something moved since the last sweep. */
   touched = true
   acceptedAt: number

@@ -7,6 +7,7 @@ import type { Connection } from './connection.js'
 import { makeCounters } from './counters.js'
 import { Spool } from './spool.js'
 import { Table } from './table.js'
+import { Timing } from './timing.js'
 
 /** A record that is no request, on its way to the host. */
 export interface Event {
@@ -23,6 +24,7 @@ export class Context {
   readonly counters: EngineStats = makeCounters()
   readonly table = new Table()
   readonly spool = new Spool()
+  readonly timing = new Timing()
 
   /** The connection whose input is being handed up; it is flushed at the end of that. */
   current: Connection | undefined

@@ -1,5 +1,6 @@
 // Statistics of the portable engine.
 
+import { noDurations } from '../distribution.js'
 import type { EngineStats } from '../engine.js'
 import { type CloseReason, REASONS } from '../reasons.js'
 
@@ -25,5 +26,7 @@ export function makeCounters(): EngineStats {
     turns: 0,
     syscalls: {},
     closed,
+    latency: noDurations(),
+    lag: noDurations(),
   }
 }

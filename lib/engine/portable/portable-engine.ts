@@ -4,6 +4,7 @@
 import type {
   Address,
   ConnectionInfo,
+  ConnectionList,
   Engine,
   EngineHost,
   EngineOptions,
@@ -18,6 +19,7 @@ import { Arrivals } from './arrivals.js'
 import { Closing } from './closing.js'
 import type { Connection } from './connection.js'
 import { Context } from './context.js'
+import { listConnections } from './list.js'
 import { Listeners } from './listeners.js'
 import { Replies } from './replies.js'
 import { Sweep } from './sweep.js'
@@ -136,10 +138,20 @@ export class PortableEngine implements Engine {
   }
 
   stats(): EngineStats {
-    const { counters, table } = this.#context
+    const { counters, table, timing } = this.#context
     let unsent = 0
     for (const { dead, socket } of table) if (!dead) unsent += socket.writableLength
-    return { ...counters, bytes_out: counters.bytes_out - unsent, closed: { ...counters.closed } }
+    return {
+      ...counters,
+      bytes_out: counters.bytes_out - unsent,
+      closed: { ...counters.closed },
+      latency: timing.latency.distribution,
+      lag: timing.lag.distribution,
+    }
+  }
+
+  connections(limit: number): ConnectionList {
+    return listConnections(this.#context.table, limit)
   }
 
   setLimits(limits: Limits): void {
@@ -186,6 +198,7 @@ export class PortableEngine implements Engine {
 
   #gone(connection: Connection): void {
     this.#acceptor.gone(connection)
+    if (connection.sampled !== undefined) this.#context.timing.drop(connection)
     if (this.#context.counters.active > 0) return
     this.#sweep.stop()
     for (const resolve of this.#idle.splice(0)) resolve()

@@ -161,6 +161,8 @@ export class Replies {
   #answered(connection: Connection, count: number): void {
     connection.pipeline.advance(count)
     this.#context.counters.replies += count
+    const { sampled } = connection
+    if (sampled !== undefined) this.#context.timing.settle(connection, sampled)
   }
 
   #gathered(connection: Connection): void {

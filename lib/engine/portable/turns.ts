@@ -47,8 +47,9 @@ export class Turns {
     else while (this.#step(connection, framer));
     if (connection.eof && !connection.finished) this.#finish(connection)
     context.current = undefined
+    if (!connection.dead) this.#replies.flush(connection)
+    context.timing.sent()
     if (connection.dead) return
-    this.#replies.flush(connection)
     if (connection.closing === undefined) this.#rest(connection)
   }
 
@@ -61,8 +62,14 @@ export class Turns {
     }
   }
 
-  /** `count` further requests are in flight. */
+  /** `count` further requests were cut above, and are in flight. */
   opened(connection: Connection, count: number): void {
+    this.#count(connection, count)
+    const last = (connection.pipeline.next - 1) >>> 0
+    if (count > 0) this.#context.timing.expectLate(connection, last, count)
+  }
+
+  #count(connection: Connection, count: number): void {
     connection.pipeline.open(count)
     connection.requests += count
     this.#context.counters.requests += count
@@ -109,7 +116,7 @@ export class Turns {
     for (let i = 0; i < count; i++) {
       records.request(i, connection, first + i, base, frames[i] as Frame)
     }
-    this.opened(connection, count)
+    this.#count(connection, count)
     this.#turn(slab, count)
     const { words } = records
     for (let i = 0; i < count && !connection.dead && connection.closing === undefined; )
@@ -121,7 +128,11 @@ export class Turns {
     counters.batches++
     counters.records += count
     this.slab = slab
+    const began = performance.now()
     this.#host.turn(count)
+    const ms = this.#context.timing.turned(began)
+    const { stallWarning } = this.#context.limits
+    if (stallWarning > 0 && ms >= stallWarning) this.#host.stalled(count, ms)
   }
 
   /** A turn of bytes that are cut above. */

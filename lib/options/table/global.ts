@@ -224,7 +224,7 @@ export const process = [
     default: '',
     hint: 'FILE',
     userFile: false,
-    doc: 'Unix socket on which the running server answers questions.',
+    doc: 'Unix socket on which the running server answers gaidaros ctl and top. Empty is none. Its mode is 0600.',
   },
   {
     name: 'metrics',
@@ -233,7 +233,7 @@ export const process = [
     default: '',
     hint: '[HOST:]PORT',
     userFile: false,
-    doc: 'Address that serves the statistics as Prometheus text. Loopback where no host is given.',
+    doc: 'Address that serves the statistics as Prometheus text, at /metrics. Empty is none; without a host it is 127.0.0.1.',
   },
   {
     name: 'allow_code',

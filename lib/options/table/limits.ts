@@ -111,7 +111,7 @@ export const limits = [
     kind: MILLISECONDS,
     hint: 'TIME',
     default: '100ms',
-    doc: 'Time in one handler call after which the log says that the loop stalled.',
+    doc: 'Time that one turn of the handler, or other code, may keep the loop from its sockets before the log says so.',
   },
   {
     ...size,

@@ -157,6 +157,15 @@ export const config = [
     kind: BOOL,
     default: false,
     noFile: true,
-    doc: 'Answer of gaidaros status as JSON.',
+    doc: 'Answer of gaidaros status and gaidaros ctl as JSON.',
+  },
+  {
+    name: 'interval',
+    section: 'config',
+    kind: { type: 'duration', unit: 's', min: 100, max: 3_600_000 },
+    default: '1s',
+    hint: 'TIME',
+    noFile: true,
+    doc: 'Time between two pictures of gaidaros top.',
   },
 ] as const satisfies readonly Option[]

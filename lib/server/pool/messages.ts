@@ -4,6 +4,7 @@
 import type { Limits } from '../../engine/engine.js'
 import type { LogFields, LogLevel } from '../../log/logger.js'
 import type { Settings } from '../../options/settings.js'
+import type { Inspected, Question } from '../inspection.js'
 import type { ServerStats } from '../stats.js'
 
 /** A listening socket as a server process finds it among its descriptors. */
@@ -37,6 +38,8 @@ export type ToServer =
   | { kind: 'stop'; graceMs: number }
   | { kind: 'limits'; limits: Limits }
   | { kind: 'report'; id: number }
+  /** Answered by `inspected`. */
+  | { kind: 'inspect'; id: number; question: Question }
   | { kind: 'reopenLogs' }
 
 /** Counters of one server process, and how busy its loop was since its last report. */
@@ -52,6 +55,7 @@ export type FromServer =
   | { kind: 'failed'; failure: Failure }
   | { kind: 'listening'; id: number }
   | { kind: 'report'; id?: number; report: Report }
+  | ({ kind: 'inspected'; id: number } & Pick<Inspected, 'answer' | 'error'>)
   | { kind: 'log'; level: LogLevel; message: string; fields: LogFields }
   /** An error of the handler under die_on_error. */
   | { kind: 'fatal'; failure: Failure }

@@ -9,6 +9,7 @@ import { GaidarosError } from '../../errors.js'
 import type { LogFields, LogLevel } from '../../log/logger.js'
 import { childEnvironment, childFlags } from '../../process/command.js'
 import type { EngineInfo } from '../backend.js'
+import type { Inspected, Question } from '../inspection.js'
 import type { Death } from './crashes.js'
 import { errorOf, type FromServer, type Report, type Start, type ToServer } from './messages.js'
 import type { HeldSocket } from './sockets.js'
@@ -34,6 +35,8 @@ export interface ProcessEvents {
   fatal(error: Error): void
 }
 
+type Answered = Pick<Inspected, 'answer' | 'error'>
+
 export class ServerProcess {
   readonly slot: number
   readonly generation: number
@@ -47,7 +50,7 @@ export class ServerProcess {
   readonly #events: ProcessEvents
   readonly #ready = deferred()
   readonly #gone = deferred()
-  readonly #answers = new Map<number, () => void>()
+  readonly #answers = new Map<number, (answer?: Answered) => void>()
   readonly #timer: NodeJS.Timeout
   #killer: NodeJS.Timeout | undefined
   #next = 0
@@ -104,6 +107,18 @@ export class ServerProcess {
   async refresh(): Promise<void> {
     if (this.state === 'starting' || this.state === 'gone') return
     await this.#ask((id) => ({ kind: 'report', id }))
+  }
+
+  /** What it says to a question, or why it says nothing. */
+  async inspect(question: Question): Promise<Pick<Inspected, 'answer' | 'error'>> {
+    if (this.state === 'starting') return { error: 'it is starting' }
+    const { answer, error } = (await this.#ask((id) => ({ kind: 'inspect', id, question }))) ?? {
+      error: this.state === 'gone' ? 'it has just ended' : `no answer within ${ANSWER_MS / 1000} s`,
+    }
+    // What it said of itself last, should it say nothing any more.
+    if (answer !== undefined && 'stats' in answer)
+      this.report = { stats: answer.stats, busy: this.report?.busy ?? 0 }
+    return { ...(answer !== undefined && { answer }), ...(error !== undefined && { error }) }
   }
 
   /** No further connections; it ends with its last one, or after graceMs (0: no limit). */
@@ -185,6 +200,9 @@ export class ServerProcess {
       case 'listening':
         this.#answers.get(message.id)?.()
         break
+      case 'inspected':
+        this.#answers.get(message.id)?.(message)
+        break
       case 'report':
         this.report = message.report
         if (message.id !== undefined) this.#answers.get(message.id)?.()
@@ -219,16 +237,20 @@ export class ServerProcess {
   }
 
   /** Sends a question and waits for its answer, not for ever. */
-  async #ask(question: (id: number) => ToServer): Promise<void> {
-    if (this.state === 'gone') return
+  async #ask(question: (id: number) => ToServer): Promise<Answered | undefined> {
+    if (this.state === 'gone') return undefined
     const id = this.#next++
-    const { promise, resolve } = deferred()
-    const timer = setTimeout(resolve, ANSWER_MS)
-    this.#answers.set(id, resolve)
-    this.#send(question(id))
-    await promise
-    clearTimeout(timer)
-    this.#answers.delete(id)
+    let timer: NodeJS.Timeout | undefined
+    try {
+      return await new Promise<Answered | undefined>((resolve) => {
+        timer = setTimeout(() => resolve(undefined), ANSWER_MS)
+        this.#answers.set(id, resolve)
+        this.#send(question(id))
+      })
+    } finally {
+      clearTimeout(timer)
+      this.#answers.delete(id)
+    }
   }
 
   /** A process that is gone hears nothing; its end is reported by itself. */

@@ -20,12 +20,19 @@ export class Slot {
   #process: ServerProcess | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
+  #starts = 0
 
   /** @param process one that is ready already, after a reload */
   constructor(number: number, host: SlotHost, process?: ServerProcess) {
     this.number = number
     this.#host = host
     this.#process = process
+    if (process !== undefined) this.#starts = 1
+  }
+
+  /** Processes that were in it before the present one. */
+  get restarts(): number {
+    return Math.max(0, this.#starts - 1)
   }
 
   get process(): ServerProcess | undefined {
@@ -34,6 +41,7 @@ export class Slot {
 
   /** Starts a process. Settles when it is ready; rejects with why it is not. */
   async start(): Promise<void> {
+    this.#starts++
     const process = this.#host.spawn(this.number)
     this.#process = process
     await process.ready

@@ -14,6 +14,7 @@ import type { Backend, EngineInfo, ReloadReport } from '../backend.js'
 import { bind } from '../binding.js'
 import { merge } from '../changes.js'
 import { engineLimits } from '../engineoptions.js'
+import type { Inspected, Inspection, Question } from '../inspection.js'
 import { legacy, type ProcessStats, type ServerStats, sumStats } from '../stats.js'
 import { assign } from './assignment.js'
 import type { Death } from './crashes.js'
@@ -37,6 +38,8 @@ const FIXED: ReadonlySet<SettingName> = new Set<SettingName>([
   'daemon',
   'pidFile',
   'umask',
+  'controlSocket',
+  'metrics',
 ])
 const SCALE_MS = 1_000
 
@@ -100,6 +103,10 @@ export class Supervisor implements Backend, SlotHost {
     return this.#engine
   }
 
+  get settings(): Settings {
+    return this.#generation.settings
+  }
+
   async start(): Promise<void> {
     const { settings } = this.#options
     checkPrivileges(settings)
@@ -148,6 +155,18 @@ export class Supervisor implements Backend, SlotHost {
   async collectStats(): Promise<ServerStats> {
     await Promise.all([...this.#processes].map((each) => each.refresh()))
     return this.stats()
+  }
+
+  async inspect(question: Question): Promise<Inspection> {
+    const departed = this.#departed
+    const ask = async (each: ServerProcess): Promise<Inspected> => {
+      const outcome = await each.inspect(question)
+      const restarts = this.#slots.find(({ process }) => process === each)?.restarts ?? 0
+      const last = each.report?.stats
+      return { ...describe(each), restarts, ...outcome, ...(last !== undefined && { last }) }
+    }
+    const processes = await Promise.all([...this.#processes].map(ask))
+    return { processes, departed }
   }
 
   setLimits(limits: Limits): void {
@@ -371,18 +390,22 @@ export class Supervisor implements Backend, SlotHost {
   }
 
   #spread(): ProcessStats[] {
-    return [...this.#processes].map(({ pid, slot, generation, state, report }) => ({
-      pid: pid ?? 0,
-      slot,
-      generation,
-      state,
-      busy: report?.busy ?? 0,
-      accepted: report?.stats.accepted ?? 0,
-      active: report?.stats.active ?? 0,
-      requests: report?.stats.requests ?? 0,
+    return [...this.#processes].map((each) => ({
+      ...describe(each),
+      accepted: each.report?.stats.accepted ?? 0,
+      active: each.report?.stats.active ?? 0,
+      requests: each.report?.stats.requests ?? 0,
     }))
   }
 }
+
+const describe = ({ pid, slot, generation, state, report }: ServerProcess) => ({
+  pid: pid ?? 0,
+  slot,
+  generation,
+  state,
+  busy: report?.busy ?? 0,
+})
 
 /** server_pool_size; 0 is the number of cores. */
 export const poolSize = ({ serverPoolSize }: Settings): number =>

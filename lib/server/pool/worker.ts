@@ -8,8 +8,9 @@ import type { Logger, LogLevel } from '../../log/logger.js'
 import { type Logs, openLogs } from '../../log/logs.js'
 import { settleAllocator } from '../../process/allocator.js'
 import { checkPrivileges, dropPrivileges } from '../../process/privileges.js'
+import { Busyness } from '../busyness.js'
+import { Inspector, type Question } from '../inspection.js'
 import { loadPlan, Service } from '../service.js'
-import { Busyness } from './busyness.js'
 import { type FromServer, failureOf, type Start, type ToServer } from './messages.js'
 
 /** Between two reports that nobody asked for. */
@@ -24,6 +25,7 @@ type Send = (message: FromServer, sent?: () => void) => unknown
 export class Worker {
   readonly #send: Send
   readonly #busyness = new Busyness()
+  readonly #inspector = new Inspector(() => this.#service)
   #start: Start | undefined
   #service: Service | undefined
   #logs: Logs | undefined
@@ -43,6 +45,9 @@ export class Worker {
     switch (message.kind) {
       case 'report':
         this.#report(message.id)
+        break
+      case 'inspect':
+        void this.#inspect(message.id, message.question)
         break
       case 'limits':
         this.#setLimits(message.limits)
@@ -158,6 +163,14 @@ export class Worker {
     if (this.#service === undefined) return
     const report = { stats: this.#service.stats(), busy: this.#busyness.share() }
     this.#send({ kind: 'report', report, ...(id !== undefined && { id }) })
+  }
+
+  async #inspect(id: number, question: Question): Promise<void> {
+    const outcome = await this.#inspector.answer(question).then(
+      (answer) => ({ answer }),
+      (error: Error) => ({ error: error.message }),
+    )
+    this.#send({ kind: 'inspected', id, ...outcome })
   }
 
   #setLimits(limits: Limits): void {

@@ -1,5 +1,6 @@
 // The counters: exact where traffic is known, consistent everywhere.
 
+import { percentile } from '../../../lib/engine/distribution.js'
 import { REASONS } from '../../../lib/engine/reasons.js'
 import type { Cases } from '../case.js'
 
@@ -98,6 +99,55 @@ export const statistics: Cases = {
     if (ctx.variant.options['pollingType'] === 'completion') {
       t.ok(!(syscalls['recv'] ?? 0), 'no recv on completion')
     }
+  },
+
+  'every request that is answered in its turn is timed': async (t, ctx) => {
+    const served = await ctx.serve()
+    const client = await served.connect()
+    for (let i = 0; i < 50; i++) await client.ask('a\nb\n')
+    const { latency, lag, requests, batches } = served.stats()
+    t.equal(sum(latency.buckets), latency.count, 'buckets hold all')
+    t.equal(sum(lag.buckets), lag.count)
+    t.ok(latency.max_us > 0 && latency.sum_us >= latency.max_us)
+    if (ctx.variant.sent) return void t.ok(latency.count > 0 && latency.count <= requests)
+    t.equal(latency.count, requests)
+    t.ok(lag.count >= batches, `${lag.count} times of ${batches} batches`)
+  },
+
+  'late answers are timed by samples that stand for all': async (t, ctx) => {
+    const served = await ctx.serve({
+      maxPipelined: 0,
+      handleRequest: async (r: Buffer) => {
+        await new Promise((done) => setTimeout(done, 30))
+        return r
+      },
+    })
+    const client = await served.connect()
+    await client.ask('line\n'.repeat(300))
+    // Of one connection one request at a time is timed; this one stands for those since.
+    await client.ask('line\n')
+    const { latency } = served.stats()
+    t.equal(latency.count, 301)
+    t.ok(percentile(latency, 0.5) > 25_000, `p50 ${percentile(latency, 0.5)} µs`)
+    t.ok(latency.max_us > 25_000)
+  },
+
+  'what takes a turn too long is said with handler, time and connection': async (t, ctx) => {
+    const served = await ctx.serve({
+      stallWarning: '40ms',
+      handleRequest: (r: Buffer) => {
+        const end = performance.now() + (r.includes('slow') ? 80 : 0)
+        while (performance.now() < end);
+        return r
+      },
+    })
+    const client = await served.connect()
+    await client.ask('quick\nslow\n')
+    const line = await served.logged(/stalled: a turn of the handler/)
+    const ms = Number(/ms=([\d.]+)/.exec(line)?.[1])
+    t.ok(ms >= 80 && ms < 60_000, line)
+    t.match(line, /in=handle_request requests=[12] connection=\d+\.\d+ remote=127\.0\.0\.1:/)
+    t.match(line, /handler=\S*handleRequest/)
   },
 
   'dropped frames are counted': async (t, ctx) => {

@@ -20,6 +20,12 @@ export class Busyness {
   #wanted = wanted()
   #loop = performance.eventLoopUtilization()
 
+  /** Since the process was started; undefined where the kernel does not say. */
+  static seconds(): number | undefined {
+    const ms = wanted()
+    return ms === undefined ? undefined : ms / 1000
+  }
+
   /** 0 to 1, since the last call. */
   share(): number {
     const now = performance.now()

@@ -1,0 +1,88 @@
+#include "insight.h"
+
+#include <string>
+
+#include "values.h"
+
+namespace gaidaros {
+
+namespace {
+
+// Eighths of a microsecond as JS writes such a number.
+std::string bound_text(uint64_t units) {
+  static constexpr const char* kEighths[] = {"",   ".125", ".25", ".375",
+                                             ".5", ".625", ".75", ".875"};
+  std::string text = std::to_string(units / 8);
+  text += kEighths[units % 8];
+  return text;
+}
+
+const char* state_name(ConnState state) {
+  switch (state) {
+    case ConnState::ending:
+      return "ending";
+    case ConnState::lingering:
+      return "lingering";
+    default:
+      return "open";
+  }
+}
+
+Napi::Object describe(Napi::Env env, const Connection& connection, uint32_t now) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("slot", connection.slot);
+  object.Set("generation", connection.generation);
+  object.Set("remote", address_object(env, connection.peer));
+  object.Set("local",
+             address_object(env, connection.fd >= 0 ? local_address(connection.fd) : Address{}));
+  object.Set("state", state_name(connection.state));
+  object.Set("paused", connection.paused != 0);
+  object.Set("age_ms", now - connection.since_ms);
+  object.Set("idle_ms", now - connection.last_ms);
+  object.Set("bytes_in", static_cast<double>(connection.bytes_in));
+  object.Set("bytes_out", static_cast<double>(connection.bytes_out));
+  object.Set("requests", connection.next_sequence);
+  object.Set("in_flight", connection.in_flight());
+  object.Set("queued_bytes", static_cast<double>(connection.queued()));
+  return object;
+}
+
+}  // namespace
+
+Napi::Object histogram_object(Napi::Env env, const Histogram& histogram) {
+  Napi::Object buckets = Napi::Object::New(env);
+  for (uint32_t i = 0; i < Histogram::kBuckets; i++)
+    if (uint64_t count = histogram.in_bucket(i); count > 0)
+      buckets.Set(bound_text(Histogram::bound_of(i)), static_cast<double>(count));
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("count", static_cast<double>(histogram.count()));
+  object.Set("sum_us", static_cast<double>(histogram.sum_ns()) / 1e3);
+  object.Set("max_us", static_cast<double>(histogram.max_ns()) / 1e3);
+  object.Set("buckets", buckets);
+  return object;
+}
+
+Napi::Object connection_list(Napi::Env env, Loop& loop, uint32_t limit) {
+  Napi::Array list = Napi::Array::New(env);
+  uint32_t count = 0;
+  uint32_t paused = 0;
+  double in_flight = 0;
+  double queued = 0;
+  for (uint32_t slot = 0; slot < loop.slots(); slot++) {
+    const Connection* connection = loop.at(slot);
+    if (connection == nullptr) continue;
+    if (count++ < limit) list.Set(list.Length(), describe(env, *connection, loop.now_ms()));
+    if (connection->paused != 0) paused++;
+    in_flight += connection->in_flight();
+    queued += static_cast<double>(connection->queued());
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("connections", count);
+  object.Set("in_flight", in_flight);
+  object.Set("queued_bytes", queued);
+  object.Set("paused", paused);
+  object.Set("list", list);
+  return object;
+}
+
+}  // namespace gaidaros
