@@ -1,5 +1,6 @@
 #include "workerengine.h"
 
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -72,6 +73,7 @@ WorkerEngine::WorkerEngine(const Napi::CallbackInfo& info)
 
 WorkerEngine::~WorkerEngine() {
   if (teardown_ != nullptr) napi_remove_async_cleanup_hook(teardown_);
+  if (epoll_ >= 0) ::close(epoll_);
 }
 
 uint8_t* WorkerEngine::share(Napi::Object self, const char* name, int place, size_t bytes) {
@@ -83,21 +85,19 @@ uint8_t* WorkerEngine::share(Napi::Object self, const char* name, int place, siz
 
 void WorkerEngine::start(const Napi::CallbackInfo&) {
   if (running_) return;
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  epoll_event bell{.events = EPOLLIN | EPOLLET, .data = {.fd = bell_}};
+  epoll_event foreign{.events = EPOLLIN, .data = {.fd = uv_backend_fd(uv_)}};
+  if (epoll_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, bell_, &bell) < 0 ||
+      epoll_ctl(epoll_, EPOLL_CTL_ADD, foreign.data.fd, &foreign) < 0)
+    throw Napi::Error::New(env_, std::string("epoll of a worker: ") + std::strerror(errno));
   Ref();
   running_ = true;
-  uv_poll_init(uv_, &poll_, bell_);
   uv_prepare_init(uv_, &prepare_);
   uv_idle_init(uv_, &idle_);
-  open_handles_ = 3;
-  poll_.data = prepare_.data = idle_.data = this;
-  uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* handle, int, int) {
-    WorkerEngine& self = of(handle);
-    uint64_t count;
-    [[maybe_unused]] ssize_t got = read(self.bell_, &count, sizeof count);
-    self.in_.wake();
-    self.run();
-  });
-  uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { of(handle).before_sleep(); });
+  open_handles_ = 2;
+  prepare_.data = idle_.data = this;
+  uv_prepare_start(&prepare_, [](uv_prepare_t* handle) { of(handle).serve(); });
 }
 
 // Turn after turn while there are requests. What promises and timers answered goes with it.
@@ -114,20 +114,44 @@ void WorkerEngine::run() {
   }
 }
 
-// The last thing before libuv sleeps.
-void WorkerEngine::before_sleep() {
-  if (dead_) return;
-  in_.wake();
-  flush();
-  if (in_.available() > 0) run();
-  flush();
-  if (one_shot_ && had_request_ && open_.empty() && late_.empty() && !said_spent_) {
-    said_spent_ = true;
-    Napi::HandleScope scope(env_);
-    napi_value result;
-    napi_make_callback(env_, context_, env_.Global(), spent_.Value(), 0, nullptr, &result);
+// The worker sleeps here and not in libuv, which looks twice (it measures idle times) and would
+// have the bell read: batch after batch, until libuv has something to do: an event, a timer, a
+// setImmediate. libuv then looks at its own descriptors without sleeping.
+void WorkerEngine::serve() {
+  keep_awake(false);
+  for (;;) {
+    flush();
+    if (in_.available() > 0) run();
+    flush();
+    tell_spent();
+    if (dead_ || !running_) return;
+    uv_update_time(uv_);
+    int theirs = uv_backend_timeout(uv_);
+    bool is_empty = in_.sleep();
+    bool is_theirs = wait(is_empty ? theirs : 0) || theirs == 0;
+    in_.wake();
+    if (is_theirs) break;
   }
-  keep_awake(!in_.sleep());
+  keep_awake(true);
+}
+
+// Sleeps until the bell rings. True: libuv has an event, or the time is up.
+bool WorkerEngine::wait(int timeout_ms) {
+  epoll_event events[2];
+  int count = epoll_wait(epoll_, events, 2, timeout_ms);
+  if (count == 0) return timeout_ms > 0;
+  for (int i = 0; i < count; i++)
+    if (events[i].data.fd != bell_) return true;
+  return false;
+}
+
+void WorkerEngine::tell_spent() {
+  if (!one_shot_ || !had_request_ || !open_.empty() || !late_.empty() || said_spent_ || dead_)
+    return;
+  said_spent_ = true;
+  Napi::HandleScope scope(env_);
+  napi_value result;
+  napi_make_callback(env_, context_, env_.Global(), spent_.Value(), 0, nullptr, &result);
 }
 
 void WorkerEngine::keep_awake(bool on) {
@@ -529,8 +553,7 @@ void WorkerEngine::shut(std::function<void()> done) {
   running_ = false;
   done_ = std::move(done);
   for (uv_handle_t* handle :
-       {reinterpret_cast<uv_handle_t*>(&poll_), reinterpret_cast<uv_handle_t*>(&prepare_),
-        reinterpret_cast<uv_handle_t*>(&idle_)})
+       {reinterpret_cast<uv_handle_t*>(&prepare_), reinterpret_cast<uv_handle_t*>(&idle_)})
     uv_close(handle, [](uv_handle_t* closed) {
       WorkerEngine& self = of(closed);
       if (--self.open_handles_ > 0) return;

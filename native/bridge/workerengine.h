@@ -87,7 +87,9 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   void flush();
   uint32_t land(const RequestId& id);
   int64_t count_waiting(uint32_t slot, uint32_t generation, uint32_t size);
-  void before_sleep();
+  void serve();
+  bool wait(int timeout_ms);
+  void tell_spent();
   void keep_awake(bool on);
   void measure(uint64_t ns, uint32_t requests);
   void stalled(uint32_t count, uint64_t ns);
@@ -113,6 +115,7 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   LaneProducer out_;
   int bell_ = -1;
   int server_bell_ = -1;
+  int epoll_ = -1;  // the bell, and libuv's own
   bool one_shot_ = false;
   bool sticky_ = false;
   uint32_t high_water_ = 0;
@@ -141,7 +144,6 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   bool said_spent_ = false;
 
   uv_loop_t* uv_ = nullptr;
-  uv_poll_t poll_{};
   uv_prepare_t prepare_{};
   uv_idle_t idle_{};
   int open_handles_ = 0;
