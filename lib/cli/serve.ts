@@ -6,7 +6,7 @@ import { endpoint } from '../engine/endpoint.js'
 import type { LogFields, LogLevel } from '../log/logger.js'
 import { type Logs, openLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
-import { settleAllocator } from '../process/allocator.js'
+import { releaseMemoryAtRest } from '../process/allocator.js'
 import type { Detached } from '../process/daemon.js'
 import { Gaidaros } from '../server/gaidaros.js'
 import { ownLogs } from '../server/ownsettings.js'
@@ -42,7 +42,7 @@ export async function serve(resolved: Resolved, origin: Origin): Promise<number>
   const { detached, inherited } = origin
   if (settings.verbose) complain(...notes.map((note) => `gaidaros: ${note}`))
   warnAboutRoot(settings)
-  settleAllocator()
+  releaseMemoryAtRest()
   const instance = Instance.begin(resolved, detached, inherited !== undefined)
   const status = await new Foreground(resolved, instance, origin).run()
   detached?.failed()

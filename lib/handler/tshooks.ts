@@ -89,8 +89,9 @@ function transformed(url: string): Source | undefined {
   const path = withoutQuery(url)
   const kind = TYPESCRIPT.exec(path)
   if (kind === null || !path.startsWith('file:')) return undefined
-  transform ??= (createRequire(import.meta.url)('@swc/wasm-typescript') as { transformSync: Transform })
-    .transformSync
+  transform ??= (
+    createRequire(import.meta.url)('@swc/wasm-typescript') as { transformSync: Transform }
+  ).transformSync
   const filename = fileURLToPath(path)
   const { code, map } = run(transform, readFileSync(filename, 'utf8'), filename)
   const inline = map === undefined ? '' : Buffer.from(map).toString('base64')

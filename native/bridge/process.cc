@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 
 #include "../net/inherited.h"
 #include "../process/account.h"
@@ -142,13 +141,10 @@ Napi::Value reap(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), pid > 0);
 }
 
-// settleAllocator(): blocks of 128 KiB and more are always mappings of their own, so that they go
-// back to the kernel when they are freed. Left alone, glibc raises that bound to the largest block
-// that was freed (mallopt(3), M_MMAP_THRESHOLD), and slabs and long replies make holes in its heap.
-void settle_allocator(const Napi::CallbackInfo&) {
-#ifdef M_MMAP_THRESHOLD
-  if (std::getenv("MALLOC_MMAP_THRESHOLD_") == nullptr && std::getenv("GLIBC_TUNABLES") == nullptr)
-    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+// trimHeap(): free pages inside the heap go back to the kernel
+void trim_heap(const Napi::CallbackInfo&) {
+#ifdef __GLIBC__
+  malloc_trim(0);
 #endif
 }
 
@@ -166,7 +162,7 @@ void define_process(Napi::Env env, Napi::Object exports) {
   exports.Set("noNewPrivileges", Napi::Function::New<no_new_privileges>(env));
   exports.Set("redirect", Napi::Function::New<redirect>(env));
   exports.Set("shieldDescriptors", Napi::Function::New<shield_descriptors>(env));
-  exports.Set("settleAllocator", Napi::Function::New<settle_allocator>(env));
+  exports.Set("trimHeap", Napi::Function::New<trim_heap>(env));
   exports.Set("reap", Napi::Function::New<reap>(env));
 }
 

@@ -8,7 +8,7 @@ import { createWorkerEngine, type WorkerEngine } from '../../engine/worker.js'
 import { resolveHandler } from '../../handler/resolve.js'
 import { Log } from '../../log/log.js'
 import type { LogFields, Logger, LogLevel } from '../../log/logger.js'
-import { settleAllocator } from '../../process/allocator.js'
+import { releaseMemoryAtRest } from '../../process/allocator.js'
 import { handlerName } from '../../server/handlername.js'
 import { Dispatcher } from '../dispatcher.js'
 import { describeError } from '../failures.js'
@@ -82,7 +82,7 @@ if (parentPort !== null) {
   start(workerData as WorkerJob)
 } else {
   process.title = 'gaidaros: handler'
-  settleAllocator()
+  releaseMemoryAtRest()
   process.on('message', obey)
   // The server is gone, however that came about.
   process.on('disconnect', () => process.exit(0))

@@ -6,7 +6,7 @@ import type { HandlerPlan } from '../../dispatch/plan.js'
 import type { Limits } from '../../engine/engine.js'
 import type { Logger, LogLevel } from '../../log/logger.js'
 import { type Logs, openLogs } from '../../log/logs.js'
-import { settleAllocator } from '../../process/allocator.js'
+import { releaseMemoryAtRest } from '../../process/allocator.js'
 import { checkPrivileges, dropPrivileges } from '../../process/privileges.js'
 import { Busyness } from '../busyness.js'
 import { Inspector, type Question } from '../inspection.js'
@@ -37,7 +37,7 @@ export class Worker {
   #status = 0
 
   constructor(send: Send) {
-    settleAllocator()
+    releaseMemoryAtRest()
     this.#send = send
   }
 
