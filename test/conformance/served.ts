@@ -1,57 +1,14 @@
 // A server under test with its clients and log lines, torn down with the case that made it.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
 import { Gaidaros as Built } from '../../dist/index.js'
 import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
 import { Client, type ClientOptions } from './client.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
+import { sent } from './sent.js'
 
 export type Options = Record<string, unknown>
-
-const FUNCTIONS = [
-  'handleRequest',
-  'handleBatch',
-  'endRequest',
-  'splitRequest',
-  'decodeRequest',
-  'encodeResponse',
-  'opened',
-  'closed',
-]
-
-/** A method stands for itself only within an object. */
-const isMethod = (text: string): boolean =>
-  /^(async\s+)?\*?\s*(?!function\b|async\b)[\w$]+\s*\(/.test(text)
-
-/**
- * Options of a server whose handler runs elsewhere: its functions are written behind the text of the file that
- * their case stands in, as a module beside it. They see what that file declares, and nothing of their case.
- */
-function sent(options: Options, caseFile: string): Options {
-  const rest = { ...options }
-  const lines: string[] = []
-  for (const name of FUNCTIONS) {
-    if (typeof rest[name] !== 'function') continue
-    const text = String(rest[name])
-    delete rest[name]
-    const value = isMethod(text) ? `({ ${text} }).${name}` : text
-    lines.push(`const sent_${name} = ${value}`, `export { sent_${name} as ${name} }`)
-  }
-  if (lines.length === 0) return rest
-  const folder = mkdtempSync(join(tmpdir(), 'gaidaros-sent-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const path = join(folder, 'handler.ts')
-  const context = readFileSync(caseFile, 'utf8').replaceAll(
-    /from '(\.\.?\/[^']+)'/g,
-    (_, relative: string) => `from '${join(dirname(caseFile), relative)}'`,
-  )
-  writeFileSync(path, `${context}\n// @ts-nocheck\n${lines.join('\n')}\n`)
-  return { ...rest, handlerModule: path }
-}
 
 export class Served {
   readonly server: Pick<
