@@ -222,6 +222,8 @@ class Loop final : private PollerSink {
   void begin_linger(Connection& connection);
   void bury(Connection& connection);
   void end_with(Connection& connection, Reason reason);
+  void hear_end(Connection& connection);
+  void drop_frame(Connection& connection);
   void fail(Connection& connection);
 
   // timers.cc
