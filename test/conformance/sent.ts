@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import type * as TypeScript from 'typescript'
+import { sourceOf } from './capture.js'
 import type { Options } from './served.js'
 
 const FUNCTIONS = [
@@ -27,18 +28,17 @@ const compiled = new Map<string, string>()
 let handlers = 0
 
 /**
- * Options of a server whose handler runs elsewhere. Its functions see what `caseFile` declares, and nothing of
- * their case. All is JavaScript, and imports that only cases use are left out: workers start sooner so.
+ * Options of a server whose handler runs elsewhere. Its functions see what `caseFile` declares and what they were
+ * said to capture, and nothing else of their case. All is JavaScript, and imports that only cases use are left out: workers start sooner so.
  */
 export function sent(options: Options, caseFile: string): Options {
   const rest = { ...options }
   const lines: string[] = []
   for (const name of FUNCTIONS) {
     if (typeof rest[name] !== 'function') continue
-    const text = String(rest[name])
+    lines.push(`const sent_${name} = ${sourceOf(rest[name], name)}`)
+    lines.push(`export { sent_${name} as ${name} }`)
     delete rest[name]
-    const value = isMethod(text) ? `({ ${text} }).${name}` : text
-    lines.push(`const sent_${name} = ${value}`, `export { sent_${name} as ${name} }`)
   }
   if (lines.length === 0) return rest
   // Where nothing handles requests they are echoed, but a module that is given has to handle them.
@@ -52,10 +52,6 @@ export function sent(options: Options, caseFile: string): Options {
   const handlerModule = write(`handler${handlers}`, `${text}\n${lines.join('\n')}\n`, caseFile)
   return { ...rest, handlerModule }
 }
-
-/** A method stands for itself only within an object. */
-const isMethod = (text: string): boolean =>
-  /^(async\s+)?\*?\s*(?!function\b|async\b)[\w$]+\s*\(/.test(text)
 
 /** Compiles `text`, which stands in `file` or was made of it, with whatever it imports of the tests. */
 function write(name: string, text: string, file: string): string {

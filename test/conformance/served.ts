@@ -21,8 +21,11 @@ export class Served {
   addresses: readonly Address[] = []
   private readonly clients: Client[] = []
 
-  /** @param caseFile where the handler's functions stand, when they are to run in another thread or process */
-  constructor(options: Options, caseFile?: string) {
+  /**
+   * @param caseFile where the handler's functions stand, when they are to run in another thread or process
+   * @param unfit told when a handler that ran elsewhere looked at something of its case
+   */
+  constructor(options: Options, caseFile?: string, unfit?: (reason: string) => void) {
     // Workers are started from what is built, without the flags that compile the tests.
     if (caseFile !== undefined) process.execArgv.length = 0
     const Server = caseFile === undefined ? Gaidaros : Built
@@ -31,7 +34,11 @@ export class Served {
       port: 0,
       // Cases that leave a handler unanswered are torn down soon.
       shutdownGrace: '300ms',
-      log: (line) => void this.lines.push(line),
+      log: (line) => {
+        this.lines.push(line)
+        const missing = unfit && /ReferenceError: \w+ is not defined/.exec(line)
+        if (missing) unfit(missing[0])
+      },
       ...(caseFile === undefined ? options : sent(options, caseFile)),
     } as ConstructorParameters<typeof Gaidaros>[0])
   }
@@ -84,12 +91,6 @@ export class Served {
 
   async reachActive(count: number): Promise<void> {
     await this.reach((s) => s.active === count, `${count} active connections`)
-  }
-
-  /** A handler that ran elsewhere looked at something of its case. */
-  get sawNoCase(): string | undefined {
-    const line = this.lines.find((each) => /ReferenceError: \w+ is not defined/.test(each))
-    return line && /ReferenceError: \w+ is not defined/.exec(line)?.[0]
   }
 
   /** Waits for a log line that matches. */

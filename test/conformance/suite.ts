@@ -13,14 +13,22 @@ function wanted(name: string): boolean {
   return only === undefined || name.includes(only)
 }
 
+/** What the case still waits for will not come. */
+async function skipCase(test: Test, ctx: Context, running: Promise<unknown>, reason: string) {
+  running.catch(() => undefined)
+  await ctx.teardown().catch(() => undefined)
+  test.pass(reason, { skip: reason })
+}
+
 async function runCase(test: Test, variant: Variant, file: string, run: Case): Promise<void> {
   const ctx = new Context(variant, file)
+  const running = run(test, ctx).then(() => undefined)
   try {
-    await run(test, ctx)
+    const reason = await Promise.race([running, ctx.unfit])
+    if (reason !== undefined) return await skipCase(test, ctx, running, reason)
   } catch (error) {
     // What the teardown of a failed case finds is a consequence of the failure.
     await ctx.teardown().catch(() => undefined)
-    if (ctx.unfit !== undefined) return void test.pass(ctx.unfit, { skip: ctx.unfit })
     throw error
   }
   await ctx.teardown()

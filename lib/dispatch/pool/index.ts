@@ -44,7 +44,7 @@ export interface PoolCircumstances {
   allowCode: boolean
   log: Log
   /** A worker's handler failed under die_on_error. */
-  fatal: (message: string) => void
+  fatal: (error: Error) => void
 }
 
 /**

@@ -22,7 +22,7 @@ export type WorkerNews =
   /** It cannot start. */
   | { type: 'failed'; message: string }
   /** An error of the handler under die_on_error. */
-  | { type: 'fatal'; message: string }
+  | { type: 'fatal'; error: Error }
   /** A line for the server's log. */
   | { type: 'log'; level: LogLevel; message: string; fields: Record<string, string | number> }
 

@@ -43,7 +43,8 @@ async function begin(job: WorkerJob): Promise<WorkerEngine> {
     plan,
     log: new Log(serversLogger()),
     fatal: job.dieOnError
-      ? (error) => tell({ type: 'fatal', message: describeError(error) })
+      ? // Behind what becomes of the request, which this turn says at its end.
+        (error) => void setImmediate(() => tell({ type: 'fatal', error: plainError(error) }))
       : undefined,
     onFailure: (count) => engine.countErrors(count),
     ...limits,
@@ -52,6 +53,13 @@ async function begin(job: WorkerJob): Promise<WorkerEngine> {
   dispatcher.attach(engine)
   engine.start()
   return engine
+}
+
+/** An error as such, which can be cloned whatever was thrown. */
+function plainError(error: unknown): Error {
+  const plain = new Error(error instanceof Error ? error.message : describeError(error))
+  if (error instanceof Error && error.stack) plain.stack = error.stack
+  return plain
 }
 
 /** Nothing of the handler's (timers, sockets) keeps a worker that is not needed any more. */
@@ -82,6 +90,10 @@ if (parentPort !== null) {
   process.title = 'gaidaros: handler'
   settleAllocator()
   process.on('message', obey)
+  // Of a thread the server is told the error that it ends with.
+  process.on('uncaughtExceptionMonitor', (error) => {
+    serversLogger().error('a worker ends by an error', { error: describeError(error) })
+  })
   // The server is gone, however that came about.
   process.on('disconnect', () => process.exit(0))
   // A terminal's Ctrl-C goes to the whole group; the server says when it is time.

@@ -22,7 +22,7 @@ export interface HandlerPoolOptions {
   handlerTimeout: number
   job: Omit<WorkerJob, 'spec'> & { spec: Pick<WorkerJob['spec'], 'framer' | 'highWater'> }
   log: Log
-  fatal: (message: string) => void
+  fatal: (error: Error) => void
 }
 
 /** One place of the pool and who is in it. */
@@ -180,7 +180,7 @@ export class HandlerPool {
         })
         break
       case 'fatal':
-        this.#options.fatal(news.message)
+        this.#options.fatal(news.error)
     }
   }
 

@@ -7,6 +7,7 @@ import { Worker as Thread } from 'node:worker_threads'
 import type { PoolDescriptors } from '../../engine/pool.js'
 import { childFlags } from '../../process/command.js'
 import { deferred } from '../deferred.js'
+import { describeError } from '../failures.js'
 import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
 
 export interface WorkerEvents {
@@ -34,7 +35,7 @@ export function startThread(job: WorkerJob, events: WorkerEvents): PoolWorker {
   let trouble = ''
   thread.on('message', (news: WorkerNews) => events.news(news))
   thread.on('error', (error) => {
-    trouble = `: ${error instanceof Error ? error.message : String(error)}`
+    trouble = `: ${describeError(error)}`
   })
   const end = deferred()
   thread.on('exit', (code) => {

@@ -254,7 +254,7 @@ export const streaming: Cases = {
     const answers: Record<string, () => unknown> = {
       stream,
       large: () => large,
-      later: () => new Promise((resolve) => setTimeout(resolve, brief(50), 'later')),
+      later: () => new Promise((resolve) => setTimeout(resolve, 50, 'later')),
       last: () => 'last',
     }
     const served = await ctx.serve({
