@@ -6,6 +6,7 @@ import process from 'node:process'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { createWorkerEngine, type WorkerEngine } from '../../engine/worker.js'
 import { resolveHandler } from '../../handler/resolve.js'
+import { enableTypeScript } from '../../handler/typescript.js'
 import { Log } from '../../log/log.js'
 import type { LogFields, Logger, LogLevel } from '../../log/logger.js'
 import { settleAllocator } from '../../process/allocator.js'
@@ -38,6 +39,7 @@ function serversLogger(): Logger {
 
 async function begin(job: WorkerJob): Promise<WorkerEngine> {
   const { spec, handler, base, allowCode, limits } = job
+  if (job.transformed.length > 0) enableTypeScript(job.transformed)
   const plan = await resolveHandler(handler, { base, allowCode })
   const dispatcher = new Dispatcher({
     plan,
