@@ -59,11 +59,11 @@ export const handleRequest = async (line) => {
 }
 `
 
-const CONNECTIONS = 4
-
 /** A thread or a process for each request takes its time. */
-const linesOf = ({ handlerType }: Arrangement): number =>
-  handlerType === 'thread' || handlerType === 'proc' ? 3 : 150
+const amountOf = ({ handlerType }: Arrangement): { connections: number; lines: number } =>
+  handlerType === 'thread' || handlerType === 'proc'
+    ? { connections: 2, lines: 3 }
+    : { connections: 4, lines: 150 }
 
 /** Numbered lines of any bytes but newlines and any length; now and then one that is longer than a lane's parts. */
 function makeLines(connection: number, count: number): Buffer {
@@ -106,10 +106,11 @@ export async function keepsOrder(t: Test, arrangement: Arrangement): Promise<voi
     const starting = Promise.resolve(server.serve())
     const [address] = await within(starting, 'listening server', 30_000 * SLOWNESS)
     const port = address?.port ?? 0
+    const { connections, lines: count } = amountOf(arrangement)
     await Promise.all(
-      Array.from({ length: CONNECTIONS }, async (_, connection) => {
+      Array.from({ length: connections }, async (_, connection) => {
         const client = await Client.connect(port)
-        const lines = makeLines(connection, linesOf(arrangement))
+        const lines = makeLines(connection, count)
         await sendInPieces(client, lines)
         await client.expect(lines)
         client.finish()
@@ -117,7 +118,7 @@ export async function keepsOrder(t: Test, arrangement: Arrangement): Promise<voi
         client.destroy()
       }),
     )
-    t.pass(`${CONNECTIONS} connections, ${linesOf(arrangement)} requests each`)
+    t.pass(`${connections} connections, ${count} requests each`)
   } finally {
     await server.close()
   }
