@@ -34,6 +34,8 @@ export interface WorkerState {
   requests: number
   /** For how long its present turn has been running, milliseconds. */
   busyMs: number
+  /** One-shot: it has its request still, whose connection is gone. */
+  orphaned: boolean
   /** Requests that wait for any worker. */
   waiting: number
 }

@@ -228,7 +228,7 @@ void Engine::detach_worker(const Napi::CallbackInfo& info) {
 void Engine::retire_worker(const Napi::CallbackInfo& info) { pool_->retire(number_at(info, 0)); }
 
 Napi::Value Engine::worker_state(const Napi::CallbackInfo& info) {
-  Pool::WorkerState state = pool_->state(number_at(info, 0));
+  Pool::WorkerState state = pool_->state(*loop_, number_at(info, 0));
   Napi::Object object = Napi::Object::New(env_);
   object.Set("live", state.live);
   object.Set("inFlight", state.in_flight);
@@ -236,6 +236,7 @@ Napi::Value Engine::worker_state(const Napi::CallbackInfo& info) {
   object.Set("costNs", state.cost_ns);
   object.Set("requests", static_cast<double>(state.requests));
   object.Set("busyMs", state.busy_ms);
+  object.Set("orphaned", state.orphaned);
   object.Set("waiting", static_cast<double>(pool_->waiting()));
   return object;
 }

@@ -184,7 +184,7 @@ void Pool::request(Loop& loop, const Record& record, std::span<const uint8_t> by
 void Pool::assign(Loop& loop, Member& member, Entry entry, std::span<const uint8_t> bytes) {
   ConnId id{entry.slot, entry.generation};
   if (entry.kind == static_cast<uint32_t>(RecordKind::request)) {
-    if (options_.sticky && entry.sequence == 0) tell(loop, member, id);
+    if (options_.one_shot || (options_.sticky && entry.sequence == 0)) tell(loop, member, id);
     entry.ticket = take_off(member, id, entry.sequence, bytes);
     member.spent = true;
   } else if (options_.sticky && entry.kind == static_cast<uint32_t>(RecordKind::opened)) {
@@ -291,7 +291,16 @@ void Pool::awake() {
     if (member.live) member.in.wake();
 }
 
-Pool::WorkerState Pool::state(uint32_t index) {
+// Nobody gets what it works for; where it is not told so, it may do that for ever.
+bool Pool::is_orphaned(Loop& loop, const Member& member) const {
+  if (!options_.one_shot || !member.live || member.in_flight == 0) return false;
+  return std::none_of(member.flights.begin(), member.flights.end(), [&loop](const Flight& flight) {
+    const Connection* connection = flight.used ? loop.find(flight.id) : nullptr;
+    return connection != nullptr && connection->live();
+  });
+}
+
+Pool::WorkerState Pool::state(Loop& loop, uint32_t index) {
   Member& member = members_[index];
   Channel& channel = *member.channel;
   uint64_t began = channel.turn_began_ns.load(std::memory_order_relaxed);
@@ -303,7 +312,8 @@ Pool::WorkerState Pool::state(uint32_t index) {
           channel.requests_taken.load(std::memory_order_relaxed),
           member.live && began != 0 && now > began
               ? static_cast<uint32_t>((now - began) / 1'000'000)
-              : 0};
+              : 0,
+          is_orphaned(loop, member)};
 }
 
 }  // namespace gaidaros

@@ -60,8 +60,9 @@ class Pool {
     uint32_t cost_ns;
     uint64_t requests;
     uint32_t busy_ms;  // since when its turn runs
+    bool orphaned;     // one_shot: it has a request, whose connection is gone
   };
-  WorkerState state(uint32_t index);
+  WorkerState state(Loop& loop, uint32_t index);
   size_t waiting() const { return queue_.size(); }
 
  private:
@@ -109,6 +110,7 @@ class Pool {
   Member* choose(ConnId id);
   Member* least_loaded(bool even_full);
   bool is_free(const Member& member) const;
+  bool is_orphaned(Loop& loop, const Member& member) const;
   static uint64_t load(const Member& member);
   bool takes(const Record& record);
   void look_at_clocks();

@@ -9,6 +9,7 @@ import { childFlags } from '../../process/command.js'
 import { deferred } from '../deferred.js'
 import { describeError } from '../failures.js'
 import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
+import { stackOf } from './stack.js'
 
 export interface WorkerEvents {
   news(news: WorkerNews): void
@@ -23,6 +24,8 @@ export interface PoolWorker {
   stop(): void
   /** Ends it now. */
   kill(): void
+  /** Where its handler is at this moment, as text, where the runtime can tell. */
+  stack(): Promise<string | undefined>
   /** Settles when it is gone. */
   readonly gone: Promise<void>
 }
@@ -47,6 +50,7 @@ export function startThread(job: WorkerJob, events: WorkerEvents): PoolWorker {
     id: `thread ${thread.threadId}`,
     stop: () => say({ type: 'stop' }),
     kill: () => void thread.terminate(),
+    stack: () => stackOf(thread.threadId),
     gone: end.promise,
   }
 }
@@ -90,6 +94,7 @@ export function startProcess(
     id: `process ${child.pid ?? '?'}`,
     stop: () => say({ type: 'stop' }),
     kill: () => void child.kill('SIGKILL'),
+    stack: () => Promise.resolve(undefined),
     gone: end.promise,
   }
 }
