@@ -133,8 +133,11 @@ void Loop::resume(ConnId id) {
     unpause(*connection, kPauseUser);
 }
 
-void Loop::watch(ConnId id) {
-  if (Connection* connection = table_.find(id)) connection->watched = true;
+bool Loop::watch(ConnId id) {
+  Connection* connection = table_.find(id);
+  if (connection == nullptr || !(connection->live() || connection->mourned)) return false;
+  connection->watched = true;
+  return true;
 }
 
 void Loop::heard_end(ConnId id) {

@@ -101,7 +101,8 @@ class Loop final : private PollerSink {
   void pause(ConnId id);
   void resume(ConnId id);
   void framed(ConnId id, uint32_t count, bool partial);
-  void watch(ConnId id);
+  // False: it is gone, and no `closed` record is to come any more.
+  bool watch(ConnId id);
   // Framer chunk: whoever frames has seen the `ended` record that was answered with `later`.
   void heard_end(ConnId id);
   // The bytes of a record of this turn.

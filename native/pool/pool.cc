@@ -127,6 +127,11 @@ void Pool::settle(ConnId id, const Member& member) {
   homes_[id.slot] = {id.generation, static_cast<uint32_t>(&member - members_.data()), member.epoch};
 }
 
+// Its `closed` record is the last that names a connection.
+void Pool::leave_home(ConnId id) {
+  if (home_of(id) != nullptr) homes_[id.slot].member = kNobody;
+}
+
 // What is no request concerns only the worker that knows the connection.
 bool Pool::takes(const Record& record) {
   auto kind = static_cast<RecordKind>(record.kind & 0xff);
@@ -166,6 +171,7 @@ uint32_t Pool::dispatch(Loop& loop, const Record* records, Reply* replies, uint3
         told = id;
       }
     request(loop, record, loop.bytes_of(record));
+    if (kind == RecordKind::closed) leave_home(id);
   }
   for (Member& member : members_) publish(member);
   return left;

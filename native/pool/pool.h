@@ -107,6 +107,7 @@ class Pool {
 
   Member* home_of(ConnId id);
   void settle(ConnId id, const Member& member);
+  void leave_home(ConnId id);
   Member* choose(ConnId id);
   Member* least_loaded(bool even_full);
   bool is_free(const Member& member) const;
@@ -128,6 +129,7 @@ class Pool {
   uint32_t run_of_replies(const Member& member, uint32_t first, uint32_t available,
                           std::span<const uint8_t>& bytes) const;
   void obey(Loop& loop, Member& member, const Entry& entry, std::span<const uint8_t> bytes);
+  void watch(Loop& loop, Member& member, ConnId id);
   void acknowledge(Member& member, const Entry& entry, int64_t queued);
   uint32_t take_off(Member& member, ConnId id, uint32_t sequence, std::span<const uint8_t> bytes);
   void landed(Member& member, const Entry& entry);
