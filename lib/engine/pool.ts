@@ -50,4 +50,6 @@ export interface EnginePool {
   /** It gets no more requests. */
   retire(index: number): void
   state(index: number): WorkerState
+  /** Gives memory and descriptors back. Last, when the engine is closed and every worker is gone. */
+  close(): void
 }

@@ -27,6 +27,7 @@ Napi::Function Engine::define(Napi::Env env) {
                          InstanceMethod<&Engine::attach_worker>("attachWorker"),
                          InstanceMethod<&Engine::detach_worker>("detachWorker"),
                          InstanceMethod<&Engine::retire_worker>("retireWorker"),
+                         InstanceMethod<&Engine::close_pool>("closePool"),
                          InstanceMethod<&Engine::worker_state>("workerState"),
                          InstanceMethod<&Engine::stats>("stats"),
                          InstanceMethod<&Engine::set_limits>("setLimits"),
@@ -226,6 +227,9 @@ void Engine::detach_worker(const Napi::CallbackInfo& info) {
   wake();
 }
 void Engine::retire_worker(const Napi::CallbackInfo& info) { pool_->retire(number_at(info, 0)); }
+
+// Its workers are gone, and so is the loop.
+void Engine::close_pool(const Napi::CallbackInfo&) { pool_.reset(); }
 
 Napi::Value Engine::worker_state(const Napi::CallbackInfo& info) {
   Pool::WorkerState state = pool_->state(*loop_, number_at(info, 0));

@@ -107,6 +107,7 @@ export class HandlerPool {
     }, LEAVE_MS)
     await Promise.all(workers.map((worker) => worker.gone))
     clearTimeout(late)
+    this.#options.pool.close()
   }
 
   get handlerErrors(): number {
