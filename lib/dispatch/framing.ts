@@ -40,8 +40,8 @@ interface Input {
   partial: boolean
   /** The peer will send nothing more. */
   ended: boolean
-  /** Closed by us: what still arrives is ignored. */
-  refused: boolean
+  /** Closed by us, or cut to its end: nothing more is cut. */
+  over: boolean
   /** Cutting at this moment; answers that come meanwhile do not cut again. */
   cutting: boolean
 }
@@ -76,7 +76,7 @@ export class Framing {
   /** Bytes [start, end) of `buffer` have come. */
   chunk(slot: number, generation: number, buffer: RawBuffer, start: number, end: number): void {
     const input = this.#input(slot, generation)
-    if (input.refused) return
+    if (input.over) return
     input.waiting.append(buffer, start, end)
     this.#cut(input)
   }
@@ -84,7 +84,7 @@ export class Framing {
   /** The peer has half-closed. */
   ended(slot: number, generation: number): void {
     const input = this.#input(slot, generation)
-    if (input.refused) return
+    if (input.over) return
     input.ended = true
     this.#cut(input)
   }
@@ -104,7 +104,7 @@ export class Framing {
       inFlight: 0,
       partial: false,
       ended: false,
-      refused: false,
+      over: false,
       cutting: false,
     }
     this.#bySlot[slot] = input
@@ -115,7 +115,7 @@ export class Framing {
     const input = this.#bySlot[slot]
     if (input === undefined || input.generation !== generation) return
     input.inFlight--
-    if (!input.cutting && !input.refused) this.#cut(input)
+    if (!input.cutting && !input.over) this.#cut(input)
   }
 
   /** Cuts and hands over until no whole request remains or max_pipelined are in flight. */
@@ -137,16 +137,16 @@ export class Framing {
   #round(input: Input): boolean {
     const { slot, generation, waiting } = input
     const first = input.sequence
-    const { requests, refusal } = this.#collect(input)
+    const { requests, partial, refusal } = this.#collect(input)
     if (requests.length > 0) {
       input.sequence = (input.sequence + requests.length) >>> 0
       input.inFlight += requests.length
-      this.#announce(input, requests.length, waiting.length > 0)
+      this.#announce(input, requests.length, partial)
       this.#handOver(input, first, requests)
     }
     if (refusal !== undefined) this.#refuse(input, refusal)
-    if (this.#options.connections.isStopped(slot, generation)) input.refused = true
-    return !input.refused && requests.length > 0 && waiting.length > 0 && this.#mayCut(input)
+    if (this.#options.connections.isStopped(slot, generation)) input.over = true
+    return !input.over && requests.length > 0 && waiting.length > 0 && this.#mayCut(input)
   }
 
   /** Tells the engine what it does not know yet. */
@@ -160,20 +160,22 @@ export class Framing {
     return this.#maxPipelined === 0 || input.inFlight < this.#maxPipelined
   }
 
-  #collect(input: Input): { requests: Buffer[]; refusal?: CloseReason } {
+  /** Requests that may be in flight; `partial`: behind them is an unfinished frame, and no whole one. */
+  #collect(input: Input): Cut {
     const requests: Buffer[] = []
     const { waiting } = input
     const room =
       this.#maxPipelined === 0 ? Number.POSITIVE_INFINITY : this.#maxPipelined - input.inFlight
     while (waiting.length > 0 && requests.length < room) {
       const next = this.#cutting.next(waiting.bytes, input.ended, this.#maxFrameSize)
-      if (next === 'more') return this.#isLong(waiting.length) ? tooLong(requests) : { requests }
-      if (typeof next === 'string') return { requests, refusal: next }
+      if (next === 'more')
+        return this.#isLong(waiting.length) ? tooLong(requests) : { requests, partial: true }
+      if (typeof next === 'string') return { requests, partial: false, refusal: next }
       if (this.#isLong(next.request.length)) return tooLong(requests)
       waiting.keep(next.rest)
       requests.push(next.request)
     }
-    return { requests }
+    return { requests, partial: false }
   }
 
   #isLong(length: number): boolean {
@@ -211,25 +213,34 @@ export class Framing {
   /** After cutting: holds the peer back while input waits for answers; drops what no request comes of. */
   #rest(input: Input): void {
     const { slot, generation, waiting } = input
-    if (input.refused) return
+    if (input.over) return
     const { connections } = this.#options
     const held = !this.#mayCut(input)
     if (held) connections.get(slot, generation).hold(HOLD.framing)
     else connections.find(slot, generation)?.release(HOLD.framing)
     // Input that only waits for answers is no unfinished frame: the peer is not late with anything.
     this.#announce(input, 0, waiting.length > 0 && !held)
-    if (input.ended && !held) waiting.clear()
+    // The engine was told of it and counts it; a later word that there is none would take that back.
+    if (!input.ended || held) return
+    waiting.clear()
+    input.over = true
   }
 
   #refuse(input: Input, reason: CloseReason): void {
     const { slot, generation } = input
-    input.refused = true
+    input.over = true
     input.waiting.clear()
     this.#options.replies.engine.close(slot, generation, reason)
     this.#options.connections.stop(slot, generation)
   }
 }
 
-function tooLong(requests: Buffer[]): { requests: Buffer[]; refusal: CloseReason } {
-  return { requests, refusal: 'frame_size' }
+interface Cut {
+  requests: Buffer[]
+  partial: boolean
+  refusal?: CloseReason
+}
+
+function tooLong(requests: Buffer[]): Cut {
+  return { requests, partial: false, refusal: 'frame_size' }
 }

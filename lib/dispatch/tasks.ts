@@ -2,29 +2,54 @@
 // so many of them at once. What waits is bounded by max_pipelined on each connection.
 
 import type { HandleRequest } from '../handler/contract.js'
+import type { ClientConnection } from './connection.js'
+import { type Deferred, deferred } from './deferred.js'
 import type { HandlerPlan } from './plan.js'
 
-/** A plan whose handle_request runs as a task; handle_batch, which takes a turn at once, stays as it is. */
+/**
+ * A plan whose handle_request runs as a task, at most `atOnce` of them; handle_batch, which takes a turn at once,
+ * stays as it is. A task counts until its promise settles or its connection is gone, whichever is first.
+ */
 export function asTasks(plan: HandlerPlan, atOnce: number): HandlerPlan {
   const { handleRequest } = plan
   if (handleRequest === undefined) return plan
-  return { ...plan, handleRequest: limited(handleRequest, new Gate(atOnce)) }
+  if (atOnce === Number.POSITIVE_INFINITY) return { ...plan, handleRequest: task(handleRequest) }
+  // The connection tells when it is gone, so there has to be one.
+  return { ...plan, handleRequest: limited(handleRequest, new Gate(atOnce)), seesConnection: true }
+}
+
+function task(handle: HandleRequest): HandleRequest {
+  return async (request, connection) => {
+    // Never within the turn: the loop goes on, and the request is handled behind it.
+    await undefined
+    return call(handle, request, connection as ClientConnection | undefined)
+  }
 }
 
 function limited(handle: HandleRequest, gate: Gate): HandleRequest {
   return async (request, connection) => {
-    // Never within the turn: the loop goes on, and the request is handled behind it.
-    await gate.enter()
+    const client = connection as ClientConnection
+    if (client.isStopped) return undefined
+    const place = gate.take()
+    const forget = client.onClosed(() => place.leave())
     try {
-      if ((connection as { isStopped?: boolean } | undefined)?.isStopped) return undefined
-      const returned = handle(request, connection)
-      return returned instanceof Uint8Array && returned !== request
-        ? kept(returned)
-        : await returned
+      await place.entered
+      return await call(handle, request, client)
     } finally {
-      gate.leave()
+      forget()
+      place.leave()
     }
   }
+}
+
+function call(
+  handle: HandleRequest,
+  request: unknown,
+  connection: ClientConnection | undefined,
+): unknown {
+  if (connection?.isStopped) return undefined
+  const returned = handle(request as never, connection as never)
+  return returned instanceof Uint8Array && returned !== request ? kept(returned) : returned
 }
 
 /** Bytes as they are now: before the reply leaves, other tasks may use the handler's buffer again. */
@@ -33,32 +58,59 @@ const kept = (bytes: Uint8Array): Uint8Array => Buffer.from(bytes)
 /** Lets `room` in at once, the others in their order. */
 class Gate {
   #room: number
-  #waiting: (() => void)[] = []
-  #next = 0
+  /** In the order of their coming. */
+  readonly #waiting = new Set<Place>()
 
   constructor(room: number) {
     this.#room = room
   }
 
-  enter(): Promise<void> {
-    if (this.#room > 0) {
-      this.#room--
-      return Promise.resolve()
+  take(): Place {
+    const place = new Place(this)
+    if (this.#room === 0) {
+      this.#waiting.add(place)
+      return place
     }
-    return new Promise((resolve) => this.#waiting.push(resolve))
+    this.#room--
+    place.enter()
+    return place
   }
 
-  leave(): void {
-    const next = this.#waiting[this.#next]
+  /** Is given back a place: of one who waited or was in. */
+  left(place: Place): void {
+    if (this.#waiting.delete(place)) return
+    const [next] = this.#waiting
     if (next === undefined) {
       this.#room++
       return
     }
-    this.#next++
-    if (this.#next > 1000) {
-      this.#waiting = this.#waiting.slice(this.#next)
-      this.#next = 0
-    }
-    next()
+    this.#waiting.delete(next)
+    next.enter()
+  }
+}
+
+class Place {
+  readonly #gate: Gate
+  readonly #entry: Deferred = deferred()
+  #hasLeft = false
+
+  constructor(gate: Gate) {
+    this.#gate = gate
+  }
+
+  /** Settles when it is its turn, or it has left. */
+  get entered(): Promise<void> {
+    return this.#entry.promise
+  }
+
+  enter(): void {
+    this.#entry.resolve()
+  }
+
+  leave(): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    this.#gate.left(this)
+    this.#entry.resolve()
   }
 }

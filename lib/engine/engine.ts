@@ -230,7 +230,8 @@ export interface Engine {
   resume(slot: number, generation: number): void
   /**
    * Framer 'chunk' only: JS cut `count` further requests (numbered from the chunk record's sequence on)
-   * and holds an unfinished frame or not: the engine counts them in flight and runs the frame timer.
+   * and holds an unfinished frame or not: the engine counts them in flight and runs the frame timer. One that is
+   * unfinished when the connection's `ended` record is answered, or is said to be after that, is dropped and counted.
    */
   framed(slot: number, generation: number, count: number, partial: boolean): void
   /** A JS object stands for the connection: deliver its `closed` and `drained` records. */

@@ -134,6 +134,7 @@ class NativeEngine implements Engine {
       detach: (index) => core.detachWorker(index),
       retire: (index) => core.retireWorker(index),
       state: (index) => core.workerState(index),
+      close: () => core.closePool(),
     }
     this.description = core.description
     this.records = new Uint32Array(this.#core.records)

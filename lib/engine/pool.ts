@@ -36,6 +36,8 @@ export interface WorkerState {
   busyMs: number
   /** Time in turns that are over, nanoseconds. */
   busyNs: number
+  /** One-shot: it has its request still, whose connection is gone. */
+  orphaned: boolean
   /** Requests that wait for any worker. */
   waiting: number
 }
@@ -50,4 +52,6 @@ export interface EnginePool {
   /** It gets no more requests. */
   retire(index: number): void
   state(index: number): WorkerState
+  /** Gives memory and descriptors back. Last, when the engine is closed and every worker is gone. */
+  close(): void
 }

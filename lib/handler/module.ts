@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { misuse } from '../errors.js'
+import { enableTypeScript } from './typescript.js'
 
 /** Exports by name. */
 export type ModuleExports = Readonly<Record<string, unknown>>
@@ -26,7 +27,7 @@ export async function loadModule(
   fresh = false,
 ): Promise<ModuleExports> {
   const url = locate(name, base)
-  if (TYPESCRIPT.test(url)) await (await import('./typescript.js')).enableTypeScript()
+  if (TYPESCRIPT.test(url)) enableTypeScript()
   try {
     return exportsOf((await import(fresh ? anew(url) : url)) as ModuleExports)
   } catch (error) {

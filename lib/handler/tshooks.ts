@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { MessagePort } from 'node:worker_threads'
 
 type Format = 'module' | 'commonjs'
 interface Resolution {
@@ -25,10 +26,35 @@ type Transform = (
   options: { mode: 'transform'; sourceMap: true; filename: string },
 ) => { code: string; map?: string }
 
+/** A module's JavaScript with its source map, and what its file was like. */
+export interface TransformedFile {
+  path: string
+  mtimeMs: number
+  size: number
+  source: string
+}
+export interface HooksData {
+  /** Transformed elsewhere. */
+  known: readonly TransformedFile[]
+  /** How others are told of what is transformed here: by a message, or a call within the thread. */
+  port?: MessagePort
+  tell?: (file: TransformedFile) => void
+}
+
 const TYPESCRIPT = /\.([cm]?)ts$/
 const TWIN = /\.([cm]?)js$/
 /** What may stand behind an import without extension. */
 const ENDINGS = ['.ts', '.mts', '.cts', '/index.ts', '/index.mts']
+
+const known = new Map<string, TransformedFile>()
+let tell: (file: TransformedFile) => void = () => undefined
+
+/** Node calls it in the hooks' thread; who registers hooks in its own thread calls it itself. */
+export function initialize(data: HooksData): void {
+  for (const file of data.known) known.set(file.path, file)
+  const { port } = data
+  tell = port === undefined ? (data.tell ?? tell) : (file) => port.postMessage(file)
+}
 
 export async function resolve(
   specifier: string,
@@ -89,18 +115,27 @@ function transformed(url: string): Source | undefined {
   const path = withoutQuery(url)
   const kind = TYPESCRIPT.exec(path)
   if (kind === null || !path.startsWith('file:')) return undefined
+  const format: Format = kind[1] === 'c' ? 'commonjs' : 'module'
+  return { format, source: sourceOf(fileURLToPath(path)), shortCircuit: true }
+}
+
+function sourceOf(path: string): string {
+  const { mtimeMs, size } = statSync(path)
+  const before = known.get(path)
+  if (before?.mtimeMs === mtimeMs && before.size === size) return before.source
+  const file = { path, mtimeMs, size, source: compile(path) }
+  known.set(path, file)
+  tell(file)
+  return file.source
+}
+
+function compile(path: string): string {
   transform ??= (
     createRequire(import.meta.url)('@swc/wasm-typescript') as { transformSync: Transform }
   ).transformSync
-  const filename = fileURLToPath(path)
-  const { code, map } = run(transform, readFileSync(filename, 'utf8'), filename)
+  const { code, map } = run(transform, readFileSync(path, 'utf8'), path)
   const inline = map === undefined ? '' : Buffer.from(map).toString('base64')
-  const format: Format = kind[1] === 'c' ? 'commonjs' : 'module'
-  return {
-    format,
-    source: `${code}\n//# sourceMappingURL=data:application/json;base64,${inline}\n`,
-    shortCircuit: true,
-  }
+  return `${code}\n//# sourceMappingURL=data:application/json;base64,${inline}\n`
 }
 
 /** A syntax error keeps its excerpt; an error of the hooks thread keeps nothing but its message. */

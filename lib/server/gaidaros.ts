@@ -130,12 +130,13 @@ export class Gaidaros implements AsyncDisposable {
     return this.#serve((plan) => plan)
   }
 
-  /** Listens, answers one request, closes. Resolves when it is closed. */
+  /** Listens, answers one request in the loop, whatever handler_type says, closes. Resolves when it is closed. */
   async handle(): Promise<void> {
     if (this.#state !== 'new')
       throw stateError('handle()', this.#state, 'a server that is not serving yet')
     if (isPool(this.#settings))
       throw misuse('ERR_GAIDAROS_OPTION', 'server_type: handle() wanted "", one process')
+    this.#settings = { ...this.#settings, handlerType: '' }
     await this.#serve((plan) => onceOnly(plan, () => void this.close()))
     await this.closed
   }

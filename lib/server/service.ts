@@ -80,7 +80,7 @@ export class Service {
       base,
       allowCode: allowsCode(settings),
       log: logs.log,
-      fatal: (message) => fatal(new Error(message)),
+      fatal,
     })
     await this.#pool?.start()
     this.engine.start()

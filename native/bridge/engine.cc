@@ -29,6 +29,7 @@ Napi::Function Engine::define(Napi::Env env) {
                          InstanceMethod<&Engine::attach_worker>("attachWorker"),
                          InstanceMethod<&Engine::detach_worker>("detachWorker"),
                          InstanceMethod<&Engine::retire_worker>("retireWorker"),
+                         InstanceMethod<&Engine::close_pool>("closePool"),
                          InstanceMethod<&Engine::worker_state>("workerState"),
                          InstanceMethod<&Engine::stats>("stats"),
                          InstanceMethod<&Engine::set_limits>("setLimits"),
@@ -249,8 +250,11 @@ void Engine::detach_worker(const Napi::CallbackInfo& info) {
 }
 void Engine::retire_worker(const Napi::CallbackInfo& info) { pool_->retire(number_at(info, 0)); }
 
+// Its workers are gone, and so is the loop.
+void Engine::close_pool(const Napi::CallbackInfo&) { pool_.reset(); }
+
 Napi::Value Engine::worker_state(const Napi::CallbackInfo& info) {
-  Pool::WorkerState state = pool_->state(number_at(info, 0));
+  Pool::WorkerState state = pool_->state(*loop_, number_at(info, 0));
   Napi::Object object = Napi::Object::New(env_);
   object.Set("live", state.live);
   object.Set("inFlight", state.in_flight);
@@ -259,6 +263,7 @@ Napi::Value Engine::worker_state(const Napi::CallbackInfo& info) {
   object.Set("requests", static_cast<double>(state.requests));
   object.Set("busyMs", state.busy_ms);
   object.Set("busyNs", static_cast<double>(state.busy_ns));
+  object.Set("orphaned", state.orphaned);
   object.Set("waiting", static_cast<double>(pool_->waiting()));
   return object;
 }

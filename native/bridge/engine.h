@@ -59,6 +59,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   void attach_worker(const Napi::CallbackInfo& info);
   void detach_worker(const Napi::CallbackInfo& info);
   void retire_worker(const Napi::CallbackInfo& info);
+  void close_pool(const Napi::CallbackInfo& info);
   Napi::Value worker_state(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   void set_limits(const Napi::CallbackInfo& info);

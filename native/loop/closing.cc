@@ -133,15 +133,29 @@ void Loop::resume(ConnId id) {
     unpause(*connection, kPauseUser);
 }
 
-void Loop::watch(ConnId id) {
-  if (Connection* connection = table_.find(id)) connection->watched = true;
+bool Loop::watch(ConnId id) {
+  Connection* connection = table_.find(id);
+  if (connection == nullptr || !(connection->live() || connection->mourned)) return false;
+  connection->watched = true;
+  return true;
 }
 
 void Loop::heard_end(ConnId id) {
   Connection* connection = table_.find(id);
-  if (connection == nullptr || !connection->live()) return;
-  connection->ended_told = true;
-  mark_dirty(*connection);
+  if (connection != nullptr && connection->live()) hear_end(*connection);
+}
+
+// Whoever frames in JS has cut what there was at the end of input, as far as max_pipelined let it.
+void Loop::hear_end(Connection& connection) {
+  connection.ended_told = true;
+  drop_frame(connection);
+  mark_dirty(connection);
+}
+
+// Nothing will finish a frame that the end of input left unfinished.
+void Loop::drop_frame(Connection& connection) {
+  if (connection.partial) stats_.dropped_frames++;
+  connection.partial = false;
 }
 
 void Loop::framed(ConnId id, uint32_t count, bool partial) {
@@ -154,6 +168,7 @@ void Loop::framed(ConnId id, uint32_t count, bool partial) {
   stats_.requests += count;
   if (partial && (!connection->partial || count > 0)) connection->frame_since = now_;
   connection->partial = partial;
+  if (connection->ended_told) drop_frame(*connection);
   arm(*connection);
 }
 

@@ -177,11 +177,11 @@ uint32_t Loop::apply(uint32_t index, uint32_t count) {
     fail(*connection);
   } else if (kind != RecordKind::request) {
     if (kind == RecordKind::ended) {
-      connection->ended_told = answer != Answer::later;
-      if (connection->partial) stats_.dropped_frames++;
-      connection->partial = false;
+      // `later`: a worker will say that it has heard of it.
+      if (answer != Answer::later) return hear_end(*connection), 1;
+    } else if (connection->peer_ended) {
+      mark_dirty(*connection);
     }
-    if (connection->peer_ended) mark_dirty(*connection);
   } else if (answer == Answer::later) {
     expect_late(*connection, record.sequence, 1);
     if (options_.limits.handler_timeout > 0 && connection->in_flight() > 0) arm(*connection);

@@ -104,7 +104,8 @@ class Loop final : private PollerSink {
   void pause(ConnId id);
   void resume(ConnId id);
   void framed(ConnId id, uint32_t count, bool partial);
-  void watch(ConnId id);
+  // False: it is gone, and no `closed` record is to come any more.
+  bool watch(ConnId id);
   // Framer chunk: whoever frames has seen the `ended` record that was answered with `later`.
   void heard_end(ConnId id);
   // The bytes of a record of this turn.
@@ -243,6 +244,8 @@ class Loop final : private PollerSink {
   void begin_linger(Connection& connection);
   void bury(Connection& connection);
   void end_with(Connection& connection, Reason reason);
+  void hear_end(Connection& connection);
+  void drop_frame(Connection& connection);
   void fail(Connection& connection);
 
   // timers.cc

@@ -101,14 +101,24 @@ void Pool::obey(Loop& loop, Member& member, const Entry& entry, std::span<const 
     case WorkerSays::ended:
       return loop.heard_end(id);
     case WorkerSays::watch:
-      if (!options_.sticky) settle(id, member);
-      return loop.watch(id);
+      return watch(loop, member, id);
     case WorkerSays::fail:
       landed(member, entry);
       return loop.close(id, Reason::handler_error);
     default:
       return;
   }
+}
+
+// The handler looks at its connection, which may have gone while the worker had its request.
+void Pool::watch(Loop& loop, Member& member, ConnId id) {
+  if (!options_.sticky) settle(id, member);
+  if (loop.watch(id) || home_of(id) == nullptr) return;
+  give(member,
+       {static_cast<uint32_t>(RecordKind::closed), id.slot, id.generation, 0, 0, 0, 0,
+        static_cast<uint32_t>(Reason::end)},
+       {});
+  leave_home(id);
 }
 
 // A piece has been taken: the worker, which sees no socket, learns how much waits there.

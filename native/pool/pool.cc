@@ -122,6 +122,11 @@ void Pool::settle(ConnId id, const Member& member) {
   homes_[id.slot] = {id.generation, static_cast<uint32_t>(&member - members_.data()), member.epoch};
 }
 
+// Its `closed` record is the last that names a connection.
+void Pool::leave_home(ConnId id) {
+  if (home_of(id) != nullptr) homes_[id.slot].member = kNobody;
+}
+
 // What is no request concerns only the worker that knows the connection.
 bool Pool::takes(const Record& record) {
   auto kind = static_cast<RecordKind>(record.kind & 0xff);
@@ -161,6 +166,7 @@ uint32_t Pool::dispatch(Loop& loop, const Record* records, Reply* replies, uint3
         told = id;
       }
     request(loop, record, loop.bytes_of(record));
+    if (kind == RecordKind::closed) leave_home(id);
   }
   for (Member& member : members_) publish(member);
   return left;
@@ -179,7 +185,7 @@ void Pool::request(Loop& loop, const Record& record, std::span<const uint8_t> by
 void Pool::assign(Loop& loop, Member& member, Entry entry, std::span<const uint8_t> bytes) {
   ConnId id{entry.slot, entry.generation};
   if (entry.kind == static_cast<uint32_t>(RecordKind::request)) {
-    if (options_.sticky && entry.sequence == 0) tell(loop, member, id);
+    if (options_.one_shot || (options_.sticky && entry.sequence == 0)) tell(loop, member, id);
     entry.ticket = take_off(member, id, entry.sequence, bytes);
     member.spent = true;
   } else if (options_.sticky && entry.kind == static_cast<uint32_t>(RecordKind::opened)) {
@@ -286,7 +292,16 @@ void Pool::awake() {
     if (member.live) member.in.wake();
 }
 
-Pool::WorkerState Pool::state(uint32_t index) {
+// Nobody gets what it works for; where it is not told so, it may do that for ever.
+bool Pool::is_orphaned(Loop& loop, const Member& member) const {
+  if (!options_.one_shot || !member.live || member.in_flight == 0) return false;
+  return std::none_of(member.flights.begin(), member.flights.end(), [&loop](const Flight& flight) {
+    const Connection* connection = flight.used ? loop.find(flight.id) : nullptr;
+    return connection != nullptr && connection->live();
+  });
+}
+
+Pool::WorkerState Pool::state(Loop& loop, uint32_t index) {
   Member& member = members_[index];
   Channel& channel = *member.channel;
   uint64_t began = channel.turn_began_ns.load(std::memory_order_relaxed);
@@ -299,7 +314,8 @@ Pool::WorkerState Pool::state(uint32_t index) {
           member.live && began != 0 && now > began
               ? static_cast<uint32_t>((now - began) / 1'000'000)
               : 0,
-          channel.busy_ns.load(std::memory_order_relaxed)};
+          channel.busy_ns.load(std::memory_order_relaxed),
+          is_orphaned(loop, member)};
 }
 
 }  // namespace gaidaros

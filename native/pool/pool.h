@@ -61,8 +61,9 @@ class Pool {
     uint64_t requests;
     uint32_t busy_ms;  // since when its turn runs
     uint64_t busy_ns;  // in turns that are over
+    bool orphaned;     // one_shot: it has a request, whose connection is gone
   };
-  WorkerState state(uint32_t index);
+  WorkerState state(Loop& loop, uint32_t index);
   size_t waiting() const { return queue_.size(); }
 
  private:
@@ -107,9 +108,11 @@ class Pool {
 
   Member* home_of(ConnId id);
   void settle(ConnId id, const Member& member);
+  void leave_home(ConnId id);
   Member* choose(ConnId id);
   Member* least_loaded(bool even_full);
   bool is_free(const Member& member) const;
+  bool is_orphaned(Loop& loop, const Member& member) const;
   static uint64_t load(const Member& member);
   bool takes(const Record& record);
   void look_at_clocks();
@@ -127,6 +130,7 @@ class Pool {
   uint32_t run_of_replies(const Member& member, uint32_t first, uint32_t available,
                           std::span<const uint8_t>& bytes) const;
   void obey(Loop& loop, Member& member, const Entry& entry, std::span<const uint8_t> bytes);
+  void watch(Loop& loop, Member& member, ConnId id);
   void acknowledge(Member& member, const Entry& entry, int64_t queued);
   uint32_t take_off(Member& member, ConnId id, uint32_t sequence, std::span<const uint8_t> bytes);
   void landed(Member& member, const Entry& entry);

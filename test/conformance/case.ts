@@ -18,6 +18,11 @@ export class Context {
   private readonly started: Served[] = []
 
   private readonly caseFile: string | undefined
+  private tellUnfit: (reason: string) => void = () => undefined
+  /** Why a case says nothing about its variant: what its handler needs is not where the handler runs. */
+  readonly unfit = new Promise<string>((resolve) => {
+    this.tellUnfit = resolve
+  })
 
   /** @param caseFile of the case, where its variant runs handlers elsewhere */
   constructor(variant: Variant, caseFile: string) {
@@ -27,7 +32,8 @@ export class Context {
 
   /** A server that is constructed with the variant's options and `options`, not yet listening. */
   make(options: Options = {}): Served {
-    const served = new Served({ ...this.variant.options, ...options }, this.caseFile)
+    const all = { ...this.variant.options, ...options }
+    const served = new Served(all, this.caseFile, this.caseFile ? this.tellUnfit : undefined)
     this.started.push(served)
     return served
   }
@@ -35,12 +41,6 @@ export class Context {
   /** A listening server. */
   serve(options: Options = {}): Promise<Served> {
     return this.make(options).listen()
-  }
-
-  /** Why a case says nothing about its variant: what its handler needs is not where the handler runs. */
-  get unfit(): string | undefined {
-    if (this.caseFile === undefined) return undefined
-    return this.started.map((served) => served.sawNoCase).find((reason) => reason !== undefined)
   }
 
   async teardown(): Promise<void> {

@@ -1,57 +1,14 @@
 // A server under test with its clients and log lines, torn down with the case that made it.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
 import { Gaidaros as Built } from '../../dist/index.js'
 import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
 import { Client, type ClientOptions } from './client.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
+import { sent } from './sent.js'
 
 export type Options = Record<string, unknown>
-
-const FUNCTIONS = [
-  'handleRequest',
-  'handleBatch',
-  'endRequest',
-  'splitRequest',
-  'decodeRequest',
-  'encodeResponse',
-  'opened',
-  'closed',
-]
-
-/** A method stands for itself only within an object. */
-const isMethod = (text: string): boolean =>
-  /^(async\s+)?\*?\s*(?!function\b|async\b)[\w$]+\s*\(/.test(text)
-
-/**
- * Options of a server whose handler runs elsewhere: its functions are written behind the text of the file that
- * their case stands in, as a module beside it. They see what that file declares, and nothing of their case.
- */
-function sent(options: Options, caseFile: string): Options {
-  const rest = { ...options }
-  const lines: string[] = []
-  for (const name of FUNCTIONS) {
-    if (typeof rest[name] !== 'function') continue
-    const text = String(rest[name])
-    delete rest[name]
-    const value = isMethod(text) ? `({ ${text} }).${name}` : text
-    lines.push(`const sent_${name} = ${value}`, `export { sent_${name} as ${name} }`)
-  }
-  if (lines.length === 0) return rest
-  const folder = mkdtempSync(join(tmpdir(), 'gaidaros-sent-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const path = join(folder, 'handler.ts')
-  const context = readFileSync(caseFile, 'utf8').replaceAll(
-    /from '(\.\.?\/[^']+)'/g,
-    (_, relative: string) => `from '${join(dirname(caseFile), relative)}'`,
-  )
-  writeFileSync(path, `${context}\n// @ts-nocheck\n${lines.join('\n')}\n`)
-  return { ...rest, handlerModule: path }
-}
 
 export class Served {
   readonly server: Pick<
@@ -64,8 +21,11 @@ export class Served {
   addresses: readonly Address[] = []
   private readonly clients: Client[] = []
 
-  /** @param caseFile where the handler's functions stand, when they are to run in another thread or process */
-  constructor(options: Options, caseFile?: string) {
+  /**
+   * @param caseFile where the handler's functions stand, when they are to run in another thread or process
+   * @param unfit told when a handler that ran elsewhere looked at something of its case
+   */
+  constructor(options: Options, caseFile?: string, unfit?: (reason: string) => void) {
     // Workers are started from what is built, without the flags that compile the tests.
     if (caseFile !== undefined) process.execArgv.length = 0
     const Server = caseFile === undefined ? Gaidaros : Built
@@ -76,7 +36,11 @@ export class Served {
       shutdownGrace: '300ms',
       // A slow machine must not add lines to the log.
       stallWarning: 0,
-      log: (line) => void this.lines.push(line),
+      log: (line) => {
+        this.lines.push(line)
+        const missing = unfit && /ReferenceError: \w+ is not defined/.exec(line)
+        if (missing) unfit(missing[0])
+      },
       ...(caseFile === undefined ? options : sent(options, caseFile)),
     } as ConstructorParameters<typeof Gaidaros>[0])
   }
@@ -129,12 +93,6 @@ export class Served {
 
   async reachActive(count: number): Promise<void> {
     await this.reach((s) => s.active === count, `${count} active connections`)
-  }
-
-  /** A handler that ran elsewhere looked at something of its case. */
-  get sawNoCase(): string | undefined {
-    const line = this.lines.find((each) => /ReferenceError: \w+ is not defined/.test(each))
-    return line && /ReferenceError: \w+ is not defined/.exec(line)?.[0]
   }
 
   /** Waits for a log line that matches. */

@@ -9,6 +9,8 @@ export interface Variant {
   options: Record<string, unknown>
   /** Handlers run in other threads or processes. */
   sent?: boolean
+  /** Of which cases ('subject: name') it is to be asked; all where there is nothing. */
+  asks?: (title: string) => boolean
 }
 
 const native = (name: string, options: Record<string, unknown>): Variant => ({
@@ -33,10 +35,23 @@ export const VARIANTS = {
   portable: { name: 'portable', engine: 'portable', options: { engine: 'portable' } },
 } satisfies Record<string, Variant>
 
+/** Subjects that a thread or a process for each request is asked of, and what would take too many of them. */
+const FRESH =
+  /^(?:order|errors|keepalive|half-close|types of requests and replies|pipelining|framing): /
+const TOO_MANY =
+  /thousand|hundred|max_pipelined|many|deep|byte by byte|small receive|behind more|levels out|held back/
+
+const fresh = (name: string, options: Record<string, unknown>): Variant => ({
+  ...workers(name, options),
+  asks: (title) => FRESH.test(title) && !TOO_MANY.test(title),
+})
+
 /** Where handlers run, for npm run test:matrix. */
 export const MATRIX = {
   threadpool: workers('threadpool, epoll edge', { pollingType: 'edge', handlerType: 'threadpool' }),
   procpool: workers('procpool, io_uring', { pollingType: 'completion', handlerType: 'procpool' }),
+  thread: fresh('thread, epoll level', { pollingType: 'level', handlerType: 'thread' }),
+  proc: fresh('proc, epoll edge', { pollingType: 'edge', handlerType: 'proc' }),
   gthread: native('gthread, epoll level', { pollingType: 'level', handlerType: 'gthread' }),
   gthreadpool: native('gthreadpool, io_uring', {
     pollingType: 'completion',

@@ -8,7 +8,7 @@ import { Gaidaros } from '../../dist/index.js'
 import { temporary } from '../cli/command.js'
 import { unavailable } from '../conformance/available.js'
 import { Client } from '../conformance/client.js'
-import { until } from '../conformance/deadline.js'
+import { brief, until } from '../conformance/deadline.js'
 import { refuse, VARIANTS } from '../conformance/variant.js'
 
 // Workers are started without the flags that compile the tests.
@@ -19,6 +19,7 @@ import { threadId } from 'node:worker_threads'
 export const endRequest = 'line,strip'
 export const decodeRequest = 'utf8'
 export async function* pieces(count) { for (let i = 0; i < count; i++) yield 'x'.repeat(1000) }
+function spin() { for (;;); }
 export function handleRequest(line, connection) {
   const [verb, amount] = line.split(' ')
   if (verb === 'later') return new Promise((done) => setTimeout(done, Number(amount), line))
@@ -27,6 +28,11 @@ export function handleRequest(line, connection) {
   if (verb === 'stream') return pieces(Number(amount))
   if (verb === 'big') return 'b'.repeat(Number(amount))
   if (verb === 'throw') throw new Error('meant')
+  if (verb === 'spin') spin()
+  if (verb === 'never') {
+    connection.write('begun\\n')
+    return new Promise(() => undefined)
+  }
   if (verb === 'die') process.exit(3)
   return line.toUpperCase()
 }
@@ -67,6 +73,22 @@ function workers(handlerType: 'threadpool' | 'procpool'): void {
     await client.ask('peer\n', `${client.localPort}\n`)
     client.destroy()
   })
+
+  void t.test(
+    `${handlerType}: a turn that never ends is told with its stack, and replaced`,
+    async (t) => {
+      const { connect, lines } = await serving(t, handlerType, { handlerTimeout: brief(300) })
+      const [spins, other] = await Promise.all([connect(), connect()])
+      spins.send('spin\n')
+      await spins.expectEnd()
+      await until(() => lines.some((line) => /overran handler_timeout/.test(line)), 'the log line')
+      const line = lines.find((each) => /overran handler_timeout/.test(each))
+      // A process lets nobody look into it.
+      if (handlerType === 'threadpool') t.match(line, /at spin \(.*at handleRequest \(/s)
+      await other.ask('hello\n', 'HELLO\n')
+      other.destroy()
+    },
+  )
 
   void t.test(`${handlerType}: many connections, each byte its own`, async (t) => {
     const { connect, server } = await serving(t, handlerType)
@@ -123,7 +145,20 @@ function fresh(handlerType: 'thread' | 'proc'): void {
       seen.add((await client.take(client.pending)).toString())
     }
     t.equal(seen.size, 3)
+    await client.ask('peer\n', `${client.localPort}\n`)
     client.destroy()
+  })
+
+  void t.test(`${handlerType}: who never answers a peer that is gone makes place`, async (t) => {
+    const { connect, server } = await serving(t, handlerType)
+    const leaving = await Promise.all([connect(), connect()])
+    await Promise.all(leaving.map((client) => client.ask('never\n', 'begun\n')))
+    const stays = await connect()
+    stays.send('hello\n')
+    for (const client of leaving) client.reset()
+    await stays.expect('HELLO\n')
+    t.equal(server.stats().workers_lost, 0, 'they are ended, not lost')
+    stays.destroy()
   })
 }
 

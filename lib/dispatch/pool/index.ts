@@ -3,6 +3,7 @@
 import type { Engine } from '../../engine/engine.js'
 import { GaidarosError } from '../../errors.js'
 import type { HandlerSettings } from '../../handler/resolve.js'
+import { transformedFiles } from '../../handler/typescript.js'
 import type { Log } from '../../log/log.js'
 import type { Settings } from '../../options/settings.js'
 import type { HandlerPlan } from '../plan.js'
@@ -44,7 +45,7 @@ export interface PoolCircumstances {
   allowCode: boolean
   log: Log
   /** A worker's handler failed under die_on_error. */
-  fatal: (message: string) => void
+  fatal: (error: Error) => void
 }
 
 /**
@@ -89,6 +90,7 @@ export function makeHandlerPool({
       handler: portableHandler(settings as HandlerSettings, type),
       base,
       allowCode,
+      transformed: transformedFiles(),
       dieOnError: settings.dieOnError,
       limits: { outputHighWater, maxFrameSize, maxPipelined },
     },

@@ -3,6 +3,7 @@
 
 import { misuse } from '../../errors.js'
 import { type HandlerSettings, OPTIONS } from '../../handler/resolve.js'
+import type { TransformedFile } from '../../handler/typescript.js'
 import type { LogLevel } from '../../log/logger.js'
 import type { WorkerSpec } from '../../native.js'
 
@@ -12,6 +13,8 @@ export interface WorkerJob {
   /** Directory that relative module paths begin at. */
   base: string
   allowCode: boolean
+  /** Of the handler's files in TypeScript: what the server has made of them already. */
+  transformed: readonly TransformedFile[]
   dieOnError: boolean
   limits: { outputHighWater: number; maxFrameSize: number; maxPipelined: number }
 }
@@ -22,7 +25,7 @@ export type WorkerNews =
   /** It cannot start. */
   | { type: 'failed'; message: string }
   /** An error of the handler under die_on_error. */
-  | { type: 'fatal'; message: string }
+  | { type: 'fatal'; error: Error }
   /** A line for the server's log. */
   | { type: 'log'; level: LogLevel; message: string; fields: Record<string, string | number> }
 

@@ -6,6 +6,7 @@ import process from 'node:process'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { createWorkerEngine, type WorkerEngine } from '../../engine/worker.js'
 import { resolveHandler } from '../../handler/resolve.js'
+import { enableTypeScript } from '../../handler/typescript.js'
 import { Log } from '../../log/log.js'
 import type { LogFields, Logger, LogLevel } from '../../log/logger.js'
 import { releaseMemoryAtRest } from '../../process/allocator.js'
@@ -39,13 +40,15 @@ function serversLogger(): Logger {
 
 async function begin(job: WorkerJob): Promise<WorkerEngine> {
   const { spec, handler, base, allowCode, limits } = job
+  if (job.transformed.length > 0) enableTypeScript(job.transformed)
   const plan = await resolveHandler(handler, { base, allowCode })
   const dispatcher = new Dispatcher({
     plan,
     log: new Log(serversLogger()),
     nameOf: (plan) => handlerName({ handlerModule: handler.handlerModule ?? '' }, plan),
     fatal: job.dieOnError
-      ? (error) => tell({ type: 'fatal', message: describeError(error) })
+      ? // Behind what becomes of the request, which this turn says at its end.
+        (error) => void setImmediate(() => tell({ type: 'fatal', error: plainError(error) }))
       : undefined,
     onFailure: (count) => engine.countErrors(count),
     ...limits,
@@ -54,6 +57,13 @@ async function begin(job: WorkerJob): Promise<WorkerEngine> {
   dispatcher.attach(engine)
   engine.start()
   return engine
+}
+
+/** An error as such, which can be cloned whatever was thrown. */
+function plainError(error: unknown): Error {
+  const plain = new Error(error instanceof Error ? error.message : describeError(error))
+  if (error instanceof Error && error.stack) plain.stack = error.stack
+  return plain
 }
 
 /** Nothing of the handler's (timers, sockets) keeps a worker that is not needed any more. */
@@ -84,6 +94,10 @@ if (parentPort !== null) {
   process.title = 'gaidaros: handler'
   releaseMemoryAtRest()
   process.on('message', obey)
+  // Of a thread the server is told the error that it ends with.
+  process.on('uncaughtExceptionMonitor', (error) => {
+    serversLogger().error('a worker ends by an error', { error: describeError(error) })
+  })
   // The server is gone, however that came about.
   process.on('disconnect', () => process.exit(0))
   // A terminal's Ctrl-C goes to the whole group; the server says when it is time.

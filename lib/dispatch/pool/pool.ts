@@ -24,7 +24,7 @@ export interface HandlerPoolOptions {
     spec: Pick<WorkerJob['spec'], 'framer' | 'highWater' | 'stallWarning'>
   }
   log: Log
-  fatal: (message: string) => void
+  fatal: (error: Error) => void
 }
 
 /** One worker at this moment. */
@@ -53,6 +53,8 @@ interface Place {
   deaths: number
   /** Workers that were started here. */
   starts: number
+  /** One-shot: since when nobody waits for its answer, as performance.now(). */
+  orphanedAt: number | undefined
   timer: NodeJS.Timeout | undefined
 }
 
@@ -98,6 +100,7 @@ export class HandlerPool {
       startedAt: 0,
       deaths: 0,
       starts: 0,
+      orphanedAt: undefined,
       timer: undefined,
     }))
   }
@@ -125,6 +128,7 @@ export class HandlerPool {
     }, LEAVE_MS)
     await Promise.all(workers.map((worker) => worker.gone))
     clearTimeout(late)
+    this.#options.pool.close()
   }
 
   get handlerErrors(): number {
@@ -183,6 +187,7 @@ export class HandlerPool {
       sticky,
     }
     place.state = 'starting'
+    place.orphanedAt = undefined
     place.startedAt = performance.now()
     place.starts++
     const events = {
@@ -219,7 +224,7 @@ export class HandlerPool {
         })
         break
       case 'fatal':
-        this.#options.fatal(news.message)
+        this.#options.fatal(news.error)
     }
   }
 
@@ -233,7 +238,8 @@ export class HandlerPool {
     place.state = 'empty'
     place.worker = undefined
     if (this.#closing) return
-    const isSpent = oneShot && state === 'ready' && why === 'exit status 0'
+    const isSpent =
+      oneShot && (place.orphanedAt !== undefined || (state === 'ready' && why === 'exit status 0'))
     if (!isSpent) {
       this.#lost++
       log.limited('worker', 'error', 'a worker is gone', { worker: worker?.id ?? '', why })
@@ -263,21 +269,42 @@ export class HandlerPool {
   #look(): void {
     if (this.#closing) return
     if (this.#options.handlerTimeout > 0) this.#endOverdue()
-    if (this.#options.oneShot) this.#startWanted()
+    if (!this.#options.oneShot) return
+    this.#endOrphans()
+    this.#startWanted()
   }
 
   #endOverdue(): void {
-    const { pool, handlerTimeout, log } = this.#options
+    const { pool, handlerTimeout } = this.#options
     for (const place of this.#places) {
       if (place.state !== 'ready' || place.worker === undefined) continue
       const { busyMs } = pool.state(place.index)
       if (busyMs <= handlerTimeout) continue
       place.state = 'leaving'
-      log.limited('worker', 'error', 'a handler overran handler_timeout, its worker is replaced', {
-        worker: place.worker.id,
-        busy_ms: busyMs,
-      })
-      place.worker.kill()
+      void this.#endOne(place.worker, busyMs)
+    }
+  }
+
+  async #endOne(worker: PoolWorker, busyMs: number): Promise<void> {
+    const stack = await worker.stack()
+    const overrun = 'a handler overran handler_timeout, its worker is replaced'
+    this.#options.log.limited('worker', 'error', overrun, {
+      worker: worker.id,
+      busy_ms: busyMs,
+      ...(stack && { stack }),
+    })
+    worker.kill()
+  }
+
+  /** A request whose connection is gone has so long to end by itself: its place is for others. */
+  #endOrphans(): void {
+    const now = performance.now()
+    for (const place of this.#places) {
+      if (place.state !== 'ready' || !this.#options.pool.state(place.index).orphaned) continue
+      place.orphanedAt ??= now
+      if (now - place.orphanedAt < LEAVE_MS) continue
+      place.state = 'leaving'
+      place.worker?.kill()
     }
   }
 

@@ -7,7 +7,9 @@ import { Worker as Thread } from 'node:worker_threads'
 import type { PoolDescriptors } from '../../engine/pool.js'
 import { childFlags } from '../../process/command.js'
 import { deferred } from '../deferred.js'
+import { describeError } from '../failures.js'
 import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
+import { stackOf } from './stack.js'
 
 export interface WorkerEvents {
   news(news: WorkerNews): void
@@ -22,6 +24,8 @@ export interface PoolWorker {
   stop(): void
   /** Ends it now. */
   kill(): void
+  /** Where its handler is at this moment, as text, where the runtime can tell. */
+  stack(): Promise<string | undefined>
   /** Settles when it is gone. */
   readonly gone: Promise<void>
 }
@@ -34,7 +38,7 @@ export function startThread(job: WorkerJob, events: WorkerEvents): PoolWorker {
   let trouble = ''
   thread.on('message', (news: WorkerNews) => events.news(news))
   thread.on('error', (error) => {
-    trouble = `: ${error instanceof Error ? error.message : String(error)}`
+    trouble = `: ${describeError(error)}`
   })
   const end = deferred()
   thread.on('exit', (code) => {
@@ -46,6 +50,7 @@ export function startThread(job: WorkerJob, events: WorkerEvents): PoolWorker {
     id: `thread ${thread.threadId}`,
     stop: () => say({ type: 'stop' }),
     kill: () => void thread.terminate(),
+    stack: () => stackOf(thread.threadId),
     gone: end.promise,
   }
 }
@@ -89,6 +94,7 @@ export function startProcess(
     id: `process ${child.pid ?? '?'}`,
     stop: () => say({ type: 'stop' }),
     kill: () => void child.kill('SIGKILL'),
+    stack: () => Promise.resolve(undefined),
     gone: end.promise,
   }
 }

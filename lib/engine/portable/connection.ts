@@ -57,6 +57,8 @@ export class Connection {
   eof = false
   /** All input before that FIN was handed up. */
   finished = false
+  /** JS, which frames, was told of the end of input. */
+  endTold = false
   watched = false
 
   /** Reading stops for any of these three. */

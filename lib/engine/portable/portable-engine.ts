@@ -126,6 +126,7 @@ export class PortableEngine implements Engine {
     if (connection === undefined) return
     this.#turns.opened(connection, count)
     this.#turns.unfinished(connection, partial, count > 0)
+    if (connection.endTold) this.#turns.drop(connection)
   }
 
   watch(slot: number, generation: number): void {

@@ -155,7 +155,7 @@ export class Turns {
     events.forEach(({ kind, connection }, index) => {
       if (kind === KIND.closed) this.#context.table.release(connection)
       else this.#answers.heed(connection, index)
-      if (kind === KIND.ended) this.#drained(connection)
+      if (kind === KIND.ended) this.#ended(connection)
     })
   }
 
@@ -180,12 +180,23 @@ export class Turns {
     this.#drained(connection)
   }
 
+  /** Who frames in JS was told; what max_pipelined kept it from cutting it cuts later. */
+  #ended(connection: Connection): void {
+    connection.endTold = true
+    this.#drained(connection)
+  }
+
   /** No input is to come. */
   #drained(connection: Connection): void {
     if (connection.dead) return
+    this.drop(connection)
+    this.#closing.whenAnswered(connection)
+  }
+
+  /** Nothing will finish a frame that the end of input left unfinished. */
+  drop(connection: Connection): void {
     if (connection.partial) this.#context.counters.dropped_frames++
     connection.partial = false
-    this.#closing.whenAnswered(connection)
   }
 
   /** After a turn: keeps what is left, and notes since when requests are in flight. */

@@ -1,18 +1,21 @@
 // A handler that throws, rejects, returns what has no bytes, never answers, answers too late.
 
 import type { Connection } from '../../../lib/handler/contract.js'
+import { capturing } from '../capture.js'
 import { type Cases, type Context, misbehave } from '../case.js'
 import { brief, tick, until } from '../deadline.js'
 
 /** A handler that does `bad` on "bad\n" and echoes everything else. */
-const onBad =
-  (bad: (r: Buffer, c: Connection) => unknown) =>
-  (r: Buffer, c: Connection): unknown =>
-    r.includes('bad') ? bad(r, c) : r
+const onBad = (bad: (r: Buffer, c: Connection) => unknown) =>
+  capturing((r: Buffer, c: Connection): unknown => (r.includes('bad') ? bad(r, c) : r), { bad })
 
-const raise = (what: unknown) => (): never => {
-  throw what
-}
+const raise = (what: unknown) =>
+  capturing(
+    (): never => {
+      throw what
+    },
+    { what },
+  )
 
 /** One case: the handler fails in the way given, its connection is closed and logged, the other goes on. */
 function fails(bad: (r: Buffer, c: Connection) => unknown, log?: RegExp): Cases[string] {

@@ -235,6 +235,26 @@ export const jsframing: Cases = {
     t.equal(served.stats().dropped_frames, 1)
   },
 
+  'half-close: what max_pipelined held back is answered before the rest is dropped': async (
+    t,
+    ctx,
+  ) => {
+    const served = await ctx.serve({
+      ...framed,
+      maxPipelined: 2,
+      handleRequest: async (request: Buffer) => {
+        await new Promise(setImmediate)
+        return request
+      },
+    })
+    const client = await served.connect()
+    client.finish('a\nb\nc\nd\ne\nf')
+    await client.expect('a\nb\nc\nd\ne\n')
+    await client.expectEnd('fin')
+    await served.reachClosed('end')
+    t.equal(served.stats().dropped_frames, 1)
+  },
+
   'a reset with an unfinished frame leaves nothing behind': async (t, ctx) => {
     const served = await misbehave(t, ctx, {
       options: framed,
