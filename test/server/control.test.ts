@@ -246,7 +246,7 @@ t.test('procpool: all together, and who does not answer is named in time', async
   t.match(await ask('connections 1'), { total: clients.length, connections: { length: 1 } })
 
   // It stands still for longer than anybody waits.
-  clients[0]?.socket.write('burn 4000\n')
+  clients[0]?.socket.write('burn 9000\n')
   const blocked = Number((await clients[0]?.lines(1))?.[0])
   await until(() => true, 'the handler')
   let answers: Snapshot | undefined
