@@ -2,6 +2,7 @@
 // what the kernel does not take.
 
 import type { Socket } from 'node:net'
+import { View } from '../../dispatch/view.js'
 import type { Spool } from './spool.js'
 
 const EMPTY = Buffer.alloc(0)
@@ -77,7 +78,9 @@ export class Output {
   #piece(): Buffer {
     const run = this.#run
     const whole = this.#start === 0 && this.#end === run.length
-    return whole ? run : run.subarray(this.#start, this.#end)
+    if (whole) return run
+    // subarray() costs three times as much.
+    return new View(run.buffer, run.byteOffset + this.#start, this.#end - this.#start)
   }
 
   #scattered(pieces: Buffer[], last: Buffer, bytes: number): void {
