@@ -177,6 +177,8 @@ void Loop::begin_close(uint32_t grace_ms) {
   stop_listening();
   closing_ = true;
   awake();
+  // What workers have said by now counts before the end does.
+  host_.collect();
   close_at_ = now_ + grace_ms;
   for (uint32_t slot = 0; slot < table_.slots(); slot++) {
     Connection& connection = table_.at(slot);

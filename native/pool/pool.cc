@@ -176,6 +176,9 @@ void Pool::request(Loop& loop, const Record& record, std::span<const uint8_t> by
   Entry entry{record.kind & 0xff, record.slot, record.generation, record.sequence, 0, 0, 0,
               record.extra};
   ConnId id{record.slot, record.generation};
+  // What is no request is for the worker that knows the connection, however it came by it.
+  if (Member* home = entry.kind == 0 ? nullptr : home_of(id))
+    return assign(loop, *home, entry, bytes);
   // Those that wait go first, or a connection's records change places.
   Member* member = queue_.empty() || (options_.sticky && home_of(id)) ? choose(id) : nullptr;
   if (member != nullptr) return assign(loop, *member, entry, bytes);

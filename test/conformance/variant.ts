@@ -39,11 +39,14 @@ export const VARIANTS = {
 const FRESH =
   /^(?:order|errors|keepalive|half-close|types of requests and replies|pipelining|framing): /
 const TOO_MANY =
-  /thousand|hundred|max_pipelined|many|deep|byte by byte|small receive|behind more|levels out|held back/
+  /thousand|hundred|max_pipelined|many|deep|byte by byte|small receive|behind more|levels out|held back|do not mix|all kinds/
+
+/** No worker stays with a connection, and each starts behind a short handler_timeout. */
+const STAYS = /hook|end_request|split_request|handler_timeout/
 
 const fresh = (name: string, options: Record<string, unknown>): Variant => ({
   ...workers(name, options),
-  asks: (title) => FRESH.test(title) && !TOO_MANY.test(title),
+  asks: (title) => FRESH.test(title) && !TOO_MANY.test(title) && !STAYS.test(title),
 })
 
 /** Where handlers run, for npm run test:matrix. */

@@ -29,7 +29,9 @@ export function handleRequest(line, connection) {
   if (verb === 'big') return 'b'.repeat(Number(amount))
   if (verb === 'throw') throw new Error('meant')
   if (verb === 'spin') spin()
-  if (verb === 'never') {
+  if (verb === 'watch')
+    connection.signal.addEventListener('abort', () => { throw new Error('told by its signal') })
+  if (verb === 'never' || verb === 'watch') {
     connection.write('begun\\n')
     return new Promise(() => undefined)
   }
@@ -147,6 +149,14 @@ function fresh(handlerType: 'thread' | 'proc'): void {
     t.equal(seen.size, 3)
     await client.ask('peer\n', `${client.localPort}\n`)
     client.destroy()
+  })
+
+  void t.test(`${handlerType}: the handler is told that its connection is gone`, async (t) => {
+    const { connect, lines } = await serving(t, handlerType, { handlerTimeout: brief(300) })
+    const client = await connect()
+    await client.ask('watch\n', 'begun\n')
+    await client.expectEnd()
+    await until(() => lines.some((line) => /told by its signal/.test(line)), 'the abort event')
   })
 
   void t.test(`${handlerType}: who never answers a peer that is gone makes place`, async (t) => {

@@ -75,6 +75,11 @@ export function makeHandlerPool({
       'ERR_GAIDAROS_HANDLER',
       `handler_type ${type}: end_request or split_request is a function, whose worker has to stay with the connection; wanted a declared framer, or handler_type ${type}pool`,
     )
+  if (workers.oneShot && hasHooks(plan))
+    throw new GaidarosError(
+      'ERR_GAIDAROS_HANDLER',
+      `handler_type ${type}: opened and closed are hooks, and no worker stays with a connection to call them; wanted none, or handler_type ${type}pool`,
+    )
   const { outputHighWater, maxFrameSize, maxPipelined, stallWarning } = settings
   const chunks = plan.framer.kind === 'chunk'
   return new HandlerPool({

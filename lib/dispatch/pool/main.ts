@@ -3,7 +3,7 @@
 // server is gone.
 
 import process from 'node:process'
-import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { createWorkerEngine, type WorkerEngine } from '../../engine/worker.js'
 import { resolveHandler } from '../../handler/resolve.js'
 import { enableTypeScript } from '../../handler/typescript.js'
@@ -66,9 +66,8 @@ function plainError(error: unknown): Error {
   return plain
 }
 
-/** Nothing of the handler's (timers, sockets) keeps a worker that is not needed any more. */
+/** Nothing of the handler's (timers, sockets) keeps a worker that is not needed any more. What is told goes first. */
 function leave(): void {
-  if (isMainThread) process.exit(0)
   setImmediate(() => process.exit(0))
 }
 

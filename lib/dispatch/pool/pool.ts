@@ -238,8 +238,8 @@ export class HandlerPool {
     place.state = 'empty'
     place.worker = undefined
     if (this.#closing) return
-    const isSpent =
-      oneShot && (place.orphanedAt !== undefined || (state === 'ready' && why === 'exit status 0'))
+    const isDone = state === 'leaving' ? place.orphanedAt !== undefined : why === 'exit status 0'
+    const isSpent = oneShot && state !== 'starting' && isDone
     if (!isSpent) {
       this.#lost++
       log.limited('worker', 'error', 'a worker is gone', { worker: worker?.id ?? '', why })
