@@ -6,6 +6,8 @@ import type { Connection } from './connection.js'
 
 /** Of requests that are not answered in their turn one in so many is timed. */
 const SAMPLE_EVERY = 64
+/** Of the chunks whose requests are answered in their turn, one in so many is timed; the others took as long. */
+const CHUNK_EVERY = 8
 /** Whose answer is waited for at once. */
 const MOST_SAMPLES = 1024
 
@@ -17,11 +19,14 @@ interface Sample {
 }
 
 export class Timing {
-  readonly latency = new Durations()
   readonly lag = new Durations()
-  /** Of the turn in hand, and of its requests those that are answered. */
-  #began = 0
+  readonly #latency = new Durations()
+  /** Of the turns in hand, when the first began; undefined: there is none. */
+  #began: number | undefined
+  /** Requests that were answered in their turn since one was timed, and how long that took. */
   #answered = 0
+  #lastMs = 0
+  #chunks = 0
   #late = 0
   #sampleAt = 1
   /** One of a connection at a time. */
@@ -29,7 +34,7 @@ export class Timing {
 
   /** A turn is over. @returns how long it took, milliseconds */
   turned(began: number): number {
-    if (this.#answered === 0) this.#began = began
+    this.#began ??= began
     const ms = performance.now() - began
     this.lag.add(ms)
     return ms
@@ -41,8 +46,20 @@ export class Timing {
   }
 
   sent(): void {
-    if (this.#answered === 0) return
-    this.latency.add(performance.now() - this.#began, this.#answered)
+    const began = this.#began
+    this.#began = undefined
+    if (began === undefined || this.#answered === 0 || this.#chunks++ % CHUNK_EVERY !== 0) return
+    this.#lastMs = performance.now() - began
+    this.#count()
+  }
+
+  get latency(): Durations {
+    if (this.#answered > 0) this.#count()
+    return this.#latency
+  }
+
+  #count(): void {
+    this.#latency.add(this.#lastMs, this.#answered)
     this.#answered = 0
   }
 
@@ -61,7 +78,7 @@ export class Timing {
   settle(connection: Connection, sequence: number): void {
     if (connection.pipeline.has(sequence)) return
     const sample = this.#samples.find((each) => each.connection === connection)
-    if (sample !== undefined) this.latency.add(performance.now() - sample.began, sample.weight)
+    if (sample !== undefined) this.#latency.add(performance.now() - sample.began, sample.weight)
     this.drop(connection)
   }
 
