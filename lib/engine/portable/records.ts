@@ -10,23 +10,26 @@ export const MAX_RECORDS = 1024
 export class Records {
   readonly words = new Uint32Array(MAX_RECORDS * RECORD_WORDS)
 
-  /** Request `sequence`, whose frame lies `base` bytes behind what its offset says. */
-  request(
-    index: number,
-    connection: Connection,
-    sequence: number,
+  /** Requests from number `first` on, whose frames lie `base` bytes behind what their offsets say. */
+  requests(
+    { slot, generation }: Connection,
+    first: number,
     base: number,
-    frame: Frame,
+    frames: readonly Frame[],
   ): void {
     const { words } = this
-    const word = index * RECORD_WORDS
-    words[word + RECORD.kind] = KIND.request
-    words[word + RECORD.slot] = connection.slot
-    words[word + RECORD.generation] = connection.generation
-    words[word + RECORD.sequence] = sequence
-    words[word + RECORD.offset] = base + frame.offset + frame.head
-    words[word + RECORD.length] = frame.length - frame.head - frame.tail
-    words[word + RECORD.extra] = 0
+    let word = 0
+    let sequence = first
+    for (const { offset, length, head, tail } of frames) {
+      words[word + RECORD.kind] = KIND.request
+      words[word + RECORD.slot] = slot
+      words[word + RECORD.generation] = generation
+      words[word + RECORD.sequence] = sequence++
+      words[word + RECORD.offset] = base + offset + head
+      words[word + RECORD.length] = length - head - tail
+      words[word + RECORD.extra] = 0
+      word += RECORD_WORDS
+    }
   }
 
   /** Any other record. `sequence` is the number that the next request will have. */

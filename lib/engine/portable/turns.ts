@@ -113,9 +113,7 @@ export class Turns {
     const { records } = this
     const count = frames.length
     const first = connection.pipeline.next
-    for (let i = 0; i < count; i++) {
-      records.request(i, connection, first + i, base, frames[i] as Frame)
-    }
+    records.requests(connection, first, base, frames)
     this.#count(connection, count)
     this.#turn(slab, count)
     const { words } = records
