@@ -111,14 +111,9 @@ const lives = (pid) => readdirSync('/proc').includes(String(pid))
 
 /** Processor time of a process, milliseconds. */
 function cpuMs(pid) {
-  return entries(pid, 'task') === 0
-    ? 0
-    : readdirSync(`/proc/${pid}/task`).reduce(
-        (sum, task) =>
-          sum +
-          Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]) / 1e6,
-        0,
-      )
+  const ofTask = (task) =>
+    Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]) / 1e6
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => sum + ofTask(task), 0)
 }
 
 /** A connection that stays; ask() resolves with the pid that answered. */

@@ -1,5 +1,13 @@
 // What the handlers share that hand batches to a worker by hand: the requests of a turn as one message.
+import { Worker } from 'node:worker_threads'
 import type { Batch, BatchRequest } from '../../lib/handler/contract.js'
+
+/** A thread that posts back whatever it is sent. */
+export const echoThread = () =>
+  new Worker(
+    "const { parentPort } = require('node:worker_threads'); parentPort.on('message', (m) => parentPort.postMessage(m))",
+    { eval: true },
+  )
 
 /** Copies of the requests, one behind the other, and their lengths. */
 export interface Parcel {

@@ -1,10 +1,7 @@
 // The measured handler: an echo in a worker thread, one postMessage a request each way.
-import { Worker } from 'node:worker_threads'
+import { echoThread } from './elsewhere.js'
 
-const worker = new Worker(
-  "const { parentPort } = require('node:worker_threads'); parentPort.on('message', (m) => parentPort.postMessage(m))",
-  { eval: true },
-)
+const worker = echoThread()
 const waiting = new Map<number, (reply: Uint8Array) => void>()
 let next = 0
 worker.on('message', ({ id, bytes }: { id: number; bytes: Uint8Array }) => {

@@ -5,6 +5,9 @@ export interface Column {
   align?: 'left' | 'right'
 }
 
+/** A column of numbers. */
+export const right = (title: string): Column => ({ title, align: 'right' })
+
 const width = (text: string): number => [...text].length
 
 function pad(text: string, to: number, align: Column['align']): string {

@@ -9,8 +9,8 @@ import type {
 import type { Request } from '../control/requests.js'
 import type { ProcessSnapshot, Snapshot } from '../control/snapshot.js'
 import { type Distribution, percentile } from '../engine/distribution.js'
-import { type Column, columns, pairs } from './columns.js'
-import { bytes, count, duration, percent, ratio, time } from './numbers.js'
+import { type Column, columns, pairs, right } from './columns.js'
+import { bytes, count, duration, named, percent, ratio, sum, time } from './numbers.js'
 
 /** Lines of an answer to this request. */
 export function view(request: Request, answer: unknown): string[] {
@@ -30,8 +30,6 @@ export function view(request: Request, answer: unknown): string[] {
   }
 }
 
-const right = (title: string): Column => ({ title, align: 'right' })
-
 const silentLine = ({ pid, error }: { pid: number; error: string }): string =>
   `pid ${pid}: ${error}`
 
@@ -44,16 +42,6 @@ export const percentiles = (of: Distribution): string =>
         `max ${time(of.max_us)}`,
       ].join(', ')
 
-const sum = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((a, b) => a + b, 0)
-
-const named = (counts: Readonly<Record<string, number>>): string =>
-  Object.entries(counts)
-    .filter(([, n]) => n > 0)
-    .sort(([, a], [, b]) => b - a)
-    .map(([name, n]) => `${count(n)} ${name}`)
-    .join(', ') || 'none'
-
 function statsView(snapshot: Snapshot): string[] {
   const { total, levels, processes, pid, state, uptime, addresses, engine } = snapshot
   const { batches, records, requests, syscalls } = total
@@ -65,13 +53,13 @@ function statsView(snapshot: Snapshot): string[] {
       ['listening', addresses.join(', ')],
       ['engine', engine],
       ['connections', `${count(total.active)} open, ${count(total.accepted)} accepted`],
-      ['closed', named(total.closed)],
+      ['closed', named(total.closed) || 'none'],
       ['requests', `${count(requests)}, ${count(total.replies)} answered`],
       ['in flight', `${count(levels.in_flight)}, ${count(levels.waiting)} wait for a worker`],
       ['bytes', `${bytes(total.bytes_in)} in, ${bytes(total.bytes_out)} out`],
       ['unsent', `${bytes(levels.queued_bytes)}, ${count(levels.paused)} connections not read`],
       ['batches', `${count(batches)}, ${ratio(records, batches)} records each`],
-      ['system calls', calls === 0 ? 'not counted' : `${named(syscalls)}${perRequest}`],
+      ['system calls', calls === 0 ? 'not counted' : `${named(syscalls) || 'none'}${perRequest}`],
       ['latency', percentiles(total.latency)],
       ['loop lag', percentiles(total.lag)],
       ['handler errors', count(total.handler_errors)],
@@ -83,7 +71,7 @@ function statsView(snapshot: Snapshot): string[] {
   ]
 }
 
-const silent = (processes: readonly ProcessSnapshot[]): string[] =>
+const silent = (processes: readonly { pid: number; error?: string | undefined }[]): string[] =>
   processes.flatMap(({ pid, error }) => (error === undefined ? [] : [silentLine({ pid, error })]))
 
 function processesView(processes: readonly ProcessSnapshot[]): string[] {
@@ -158,9 +146,7 @@ function workersView({ processes, handlers, waiting }: WorkersAnswer): string[] 
       each.uptime === undefined ? '?' : duration(each.uptime),
     ]),
   )
-  const errors = processes.flatMap(({ pid, error }) =>
-    error === undefined ? [] : [silentLine({ pid, error })],
-  )
+  const errors = silent(processes)
   if (handlers.length === 0) return [...table, ...errors]
   const workers = columns(
     [
@@ -191,7 +177,7 @@ const configView = (options: ConfigAnswer): string[] =>
 
 function profileView({ profile, processes }: ProfileAnswer): string[] {
   return processes.map(({ pid, file, error }) => {
-    if (error !== undefined) return `pid ${pid}: ${error}`
+    if (error !== undefined) return silentLine({ pid, error })
     return profile === 'start' ? `pid ${pid}: profile started` : `pid ${pid}: ${file}`
   })
 }

@@ -54,3 +54,17 @@ export function percent(share: number): string {
 export function ratio(part: number, whole: number): string {
   return whole === 0 ? '0' : String(Number((part / whole).toFixed(2)))
 }
+
+/** Counts by their names, largest first; those that are 0 are left out. @example named({ a: 0, b: 2 }) // '2 b' */
+export function named(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .filter(([, n]) => n > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, n]) => `${count(n)} ${name}`)
+    .join(', ')
+}
+
+/** All of them together. */
+export function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((a, b) => a + b, 0)
+}

@@ -15,12 +15,16 @@ const REST = 0.05
 export function releaseMemoryAtRest(): void {
   if (native === undefined) return
   const { trimHeap } = native
-  let before = process.cpuUsage()
+  const spent = (): number => {
+    const { user, system } = process.cpuUsage()
+    return user + system
+  }
+  let before = spent()
   let hasWorked = true
   const look = (): void => {
-    const { user, system } = process.cpuUsage(before)
-    before = process.cpuUsage()
-    const rests = user + system < REST * LOOK_MS * 1000
+    const now = spent()
+    const rests = now - before < REST * LOOK_MS * 1000
+    before = now
     if (rests && hasWorked) trimHeap()
     hasWorked = !rests
   }

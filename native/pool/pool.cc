@@ -177,10 +177,11 @@ void Pool::request(Loop& loop, const Record& record, std::span<const uint8_t> by
               record.extra};
   ConnId id{record.slot, record.generation};
   // What is no request is for the worker that knows the connection, however it came by it.
-  if (Member* home = entry.kind == 0 ? nullptr : home_of(id))
+  bool is_request = entry.kind == static_cast<uint32_t>(RecordKind::request);
+  if (Member* home = options_.sticky || !is_request ? home_of(id) : nullptr)
     return assign(loop, *home, entry, bytes);
   // Those that wait go first, or a connection's records change places.
-  Member* member = queue_.empty() || (options_.sticky && home_of(id)) ? choose(id) : nullptr;
+  Member* member = queue_.empty() ? choose(id) : nullptr;
   if (member != nullptr) return assign(loop, *member, entry, bytes);
   queue_.push_back({entry, {bytes.begin(), bytes.end()}});
 }

@@ -6,19 +6,9 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import type * as TypeScript from 'typescript'
+import { OPTIONS as HANDLER_FUNCTIONS } from '../../lib/handler/resolve.js'
 import { sourceOf } from './capture.js'
 import type { Options } from './served.js'
-
-const FUNCTIONS = [
-  'handleRequest',
-  'handleBatch',
-  'endRequest',
-  'splitRequest',
-  'decodeRequest',
-  'encodeResponse',
-  'opened',
-  'closed',
-]
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -34,7 +24,7 @@ let handlers = 0
 export function sent(options: Options, caseFile: string): Options {
   const rest = { ...options }
   const lines: string[] = []
-  for (const name of FUNCTIONS) {
+  for (const name of Object.keys(HANDLER_FUNCTIONS)) {
     if (typeof rest[name] !== 'function') continue
     lines.push(`const sent_${name} = ${sourceOf(rest[name], name)}`)
     lines.push(`export { sent_${name} as ${name} }`)

@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Gaidaros } from '../../dist/index.js'
 import { temporary } from '../cli/command.js'
+import { unavailable } from '../conformance/available.js'
 import { Client } from '../conformance/client.js'
 import { SLOWNESS, within } from '../conformance/deadline.js'
+import { refuse, VARIANTS } from '../conformance/variant.js'
 
 const AXES = {
   pollingType: ['edge', 'level', 'completion'],
@@ -47,7 +49,7 @@ export function covering(all: readonly Arrangement[]): Arrangement[] {
   return chosen
 }
 
-export const titleOf = ({ pollingType, serverType, handlerType }: Arrangement): string =>
+const titleOf = ({ pollingType, serverType, handlerType }: Arrangement): string =>
   `-S "${serverType}" -X "${handlerType}" -T ${pollingType}`
 
 /** The same bytes back after 0 to 5 ms, so that requests end in any order. */
@@ -87,8 +89,21 @@ async function sendInPieces(client: Client, bytes: Buffer): Promise<void> {
   }
 }
 
+/** Asks each of `arrangements`, two at a time. */
+export async function keepOrder(t: Test, arrangements: readonly Arrangement[]): Promise<void> {
+  // Workers and server processes are started without the flags that compile the tests.
+  process.execArgv.length = 0
+  t.jobs = 2
+  for (const arrangement of arrangements) {
+    const reason = await unavailable(VARIANTS[arrangement.pollingType])
+    void t.test(titleOf(arrangement), { buffered: true }, async (t) =>
+      reason === undefined ? keepsOrder(t, arrangement) : refuse(t, reason),
+    )
+  }
+}
+
 /** Several pipelining clients of one server of this arrangement. */
-export async function keepsOrder(t: Test, arrangement: Arrangement): Promise<void> {
+async function keepsOrder(t: Test, arrangement: Arrangement): Promise<void> {
   const handlerModule = join(temporary(t), 'handler.mjs')
   writeFileSync(handlerModule, HANDLER)
   const server = new Gaidaros({

@@ -32,7 +32,7 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   status: {
     doc: 'Say whether it runs: 0 yes, 1 it died, 3 no, 4 unknown. --json for probes.',
-    run: (resolved) => status(resolved),
+    run: status,
   },
   ctl: {
     doc: 'Ask the running server over its control_socket; --json for the answer as it comes.',

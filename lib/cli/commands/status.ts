@@ -22,11 +22,14 @@ export interface Report {
   addresses?: string[]
 }
 
-/** What a server says of itself, to be added to what /proc says of it; undefined: it was not asked. */
-export type Ask = (settings: Settings) => Promise<Readonly<Record<string, unknown>> | undefined>
-
-/** Over the control socket, where there is one; a probe does not fail because nobody answers there. */
-const overControl: Ask = async ({ controlSocket, json }) => {
+/**
+ * What the server says of itself over its control socket, to be added to what /proc says of it; undefined: it was not
+ * asked. A probe does not fail because nobody answers there.
+ */
+async function overControl({
+  controlSocket,
+  json,
+}: Settings): Promise<Readonly<Record<string, unknown>> | undefined> {
   if (controlSocket === '' || !json) return undefined
   try {
     return { statistics: await ask(resolve(controlSocket), 'stats') }
@@ -36,13 +39,9 @@ const overControl: Ask = async ({ controlSocket, json }) => {
 }
 
 /** `gaidaros status` */
-export async function status(
-  { settings }: Resolved,
-  _argv: readonly string[] = [],
-  askServer: Ask = overControl,
-): Promise<number> {
+export async function status({ settings }: Resolved): Promise<number> {
   const report = look(settings)
-  const more = report.state === 'running' ? await askServer(settings) : undefined
+  const more = report.state === 'running' ? await overControl(settings) : undefined
   say(settings.json ? JSON.stringify({ ...report, ...more }) : sentence(report))
   return STATUS[report.state]
 }

@@ -2,8 +2,8 @@
 
 import type { ProcessSnapshot, Snapshot } from '../../control/snapshot.js'
 import { type Distribution, percentile, sorted } from '../../engine/distribution.js'
-import { type Column, columns } from '../columns.js'
-import { bytes, count, duration, percent, time } from '../numbers.js'
+import { type Column, columns, right } from '../columns.js'
+import { bytes, count, duration, named, percent, time } from '../numbers.js'
 import { type ProcessRates, processRates, type Rates, ratesOf } from './rates.js'
 import { bar, clip, type Style, sparkline } from './style.js'
 
@@ -122,18 +122,12 @@ function closed({ total }: Snapshot, rates: Rates, style: Style): string[] {
   const now = rates.closed
     .map(([reason, rate]) => `${rate < 10 ? rate.toFixed(1) : count(rate)} ${reason}`)
     .join(', ')
-  const all = Object.entries(total.closed)
-    .filter(([, n]) => n > 0)
-    .sort(([, a], [, b]) => b - a)
-    .map(([reason, n]) => `${count(n)} ${reason}`)
-    .join(', ')
   return [
     `  ${style.label('closed/s   ')}${now || '-'}`,
-    `  ${style.label('closed     ')}${all || '-'}`,
+    `  ${style.label('closed     ')}${named(total.closed) || '-'}`,
   ]
 }
 
-const right = (title: string): Column => ({ title, align: 'right' })
 const BAR = 20
 
 interface Row {

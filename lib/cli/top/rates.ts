@@ -3,15 +3,18 @@
 import type { ProcessSnapshot, Snapshot } from '../../control/snapshot.js'
 import { between, type Distribution, noDurations } from '../../engine/distribution.js'
 import { emptyStats } from '../../server/stats.js'
+import { sum } from '../numbers.js'
 
-type Counter =
-  | 'requests'
-  | 'replies'
-  | 'accepted'
-  | 'bytes_in'
-  | 'bytes_out'
-  | 'handler_errors'
-  | 'turns'
+const COUNTERS = [
+  'requests',
+  'replies',
+  'accepted',
+  'bytes_in',
+  'bytes_out',
+  'handler_errors',
+  'turns',
+] as const
+type Counter = (typeof COUNTERS)[number]
 
 export interface Rates extends Record<Counter, number> {
   /** Records of a batch, system calls of a request; NaN: there were none, or they are not counted. */
@@ -32,19 +35,6 @@ export interface ProcessRates {
   /** Share of the time that each handler worker was in a turn. */
   handlers: ReadonlyMap<string, { busy: number; requests: number }>
 }
-
-const COUNTERS = [
-  'requests',
-  'replies',
-  'accepted',
-  'bytes_in',
-  'bytes_out',
-  'handler_errors',
-  'turns',
-] as const satisfies readonly Counter[]
-
-const sum = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((a, b) => a + b, 0)
 
 /** Of the server. @param before of the same server, earlier */
 export function ratesOf(before: Snapshot, now: Snapshot): Rates {
