@@ -228,6 +228,7 @@ Napi::Value Engine::open_pool(const Napi::CallbackInfo& info) {
   options.chunks = spec.Get("chunks").ToBoolean();
   options.one_shot = spec.Get("oneShot").ToBoolean();
   options.idempotent = spec.Get("idempotent").ToBoolean();
+  options.runs = loop_->joins_replies();
   std::string error;
   pool_ = Pool::make(options, error);
   if (!pool_) throw Napi::Error::New(env_, error);

@@ -35,6 +35,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   void collect() override {
     if (pool_) pool_->collect(*loop_);
   }
+  bool answered() const override { return pool_ && pool_->answered(); }
   void flushed() override {
     if (pool_) pool_->flushed();
   }

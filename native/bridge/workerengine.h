@@ -75,14 +75,17 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   uint32_t take();
   bool take_entry(const Entry& entry);
   bool place(const Entry& entry, std::span<const uint8_t> bytes);
+  bool place_run(const Entry& entry, std::span<const uint8_t> bytes);
   uint8_t* room_in_slab(uint32_t size);
   void learn(const Entry& entry, std::span<const uint8_t> bytes);
   void heed(const Entry& entry);
   void call(uint32_t count);
-  void answer(uint32_t index);
+  uint32_t answer(uint32_t index);
+  std::span<const uint8_t> answer_bytes(uint32_t index);
+  uint32_t extend_run(uint32_t first, std::span<const uint8_t>& bytes);
   std::span<const uint8_t> framed_again(std::span<const uint8_t> payload);
   void say(WorkerSays what, uint32_t flags, uint32_t slot, uint32_t generation, uint32_t sequence,
-           uint32_t ticket, std::span<const uint8_t> bytes = {});
+           uint32_t ticket, std::span<const uint8_t> bytes = {}, uint32_t count = 1);
   bool put(Late& late);
   void flush();
   uint32_t land(const RequestId& id);

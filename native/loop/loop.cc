@@ -13,6 +13,7 @@ namespace gaidaros {
 namespace {
 
 constexpr int kMaxRounds = 16;  // polls within one turn, before libuv gets its own
+constexpr int kMaxAnswers = 4;  // looks for answers of workers between two polls
 
 uint32_t clock_ms() {
   timespec time;
@@ -80,8 +81,12 @@ bool Loop::turn(int timeout_ms) {
     more = poller_->poll(busy ? 0 : timeout_ms);
     host_.awake();
     tick();
-    host_.collect();
-    step();
+    // A worker on this processor may have run in between and be done: its answers leave before the
+    // poll, so that what they bring about is there for it.
+    for (int i = 0; i < kMaxAnswers && (i == 0 || host_.answered()); i++) {
+      host_.collect();
+      step();
+    }
     more = more || !waiting_.empty() || !events_.empty() || poller_->pending();
     if (poller_->foreign_ready()) break;
   }
@@ -183,8 +188,7 @@ uint32_t Loop::apply(uint32_t index, uint32_t count) {
       mark_dirty(*connection);
     }
   } else if (answer == Answer::later) {
-    expect_late(*connection, record.sequence, 1);
-    if (options_.limits.handler_timeout > 0 && connection->in_flight() > 0) arm(*connection);
+    return apply_later(*connection, index, count);
   } else {
     std::span<const uint8_t> bytes = answer_bytes(record, reply, index);
     uint32_t run = 1;
@@ -197,6 +201,21 @@ uint32_t Loop::apply(uint32_t index, uint32_t count) {
     return run;
   }
   return 1;
+}
+
+// Requests from `first` on that calls answer; returns how many of the connection follow each other.
+uint32_t Loop::apply_later(Connection& connection, uint32_t first, uint32_t count) {
+  uint32_t run = 1;
+  for (; first + run < count; run++) {
+    const Record& next = memory_.records[first + run];
+    if (next.slot != connection.slot || next.generation != connection.generation ||
+        (next.kind & 0xff) != static_cast<uint32_t>(RecordKind::request) ||
+        memory_.replies[first + run].kind != static_cast<uint32_t>(Answer::later))
+      break;
+  }
+  expect_late(connection, memory_.records[first + run - 1].sequence, run);
+  if (options_.limits.handler_timeout > 0 && connection.in_flight() > 0) arm(connection);
+  return run;
 }
 
 // Replies of one connection that lie side by side are one reply as far as its output is concerned.

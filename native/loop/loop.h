@@ -45,11 +45,12 @@ class Host {
   // records, which are still in the table; 0: by code that runs outside of turns.
   virtual void stalled(uint32_t /*count*/, uint64_t /*ns*/) {}
   // Where others handle requests. collect(): give their answers to the loop, in each turn after the
-  // poll. flushed(): the loop refers to none of their bytes any more. sleep(): the turn is over,
-  // and whoever has an answer must ring from now on; false: there is one already. awake(): no need
-  // to.
+  // poll. flushed(): the loop refers to none of their bytes any more. answered(): there is
+  // something to collect. sleep(): the turn is over, and whoever has an answer must ring from now
+  // on; false: there is one already. awake(): no need to.
   virtual void collect() {}
   virtual void flushed() {}
+  virtual bool answered() const { return false; }
   virtual bool sleep() { return true; }
   virtual void awake() {}
 };
@@ -90,14 +91,18 @@ class Loop final : private PollerSink {
   Poller& poller() { return *poller_; }
 
   // Answers. Each returns the bytes that wait on the connection, -1 when it is gone.
-  int64_t reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes, uint32_t flags);
-  // Answers `count` requests from `sequence` on with bytes that stay until Host::flushed(). More
-  // than one only where takes_run() says so.
+  // `count`: requests from `sequence` on that the bytes answer.
+  int64_t reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes, uint32_t flags,
+                uint32_t count = 1);
+  // The same with bytes that stay until Host::flushed(). Those of several answers may be given as
+  // one where takes_run() says so.
   void answer(ConnId id, uint32_t sequence, uint32_t count, std::span<const uint8_t> bytes);
   bool takes_run(ConnId id, uint32_t sequence) {
     const Connection* connection = table_.find(id);
-    return connection != nullptr && connection->reply_sequence == sequence && !options_.nodelay;
+    return connection != nullptr && connection->reply_sequence == sequence && joins_replies();
   }
+  // Replies may leave together; else each by itself (nodelay).
+  bool joins_replies() const { return !options_.nodelay; }
   int64_t write(ConnId id, std::span<const uint8_t> bytes);
   void end(ConnId id);
   void close(ConnId id, Reason reason);
@@ -163,6 +168,7 @@ class Loop final : private PollerSink {
   void step();
   void deliver();
   uint32_t apply(uint32_t index, uint32_t count);
+  uint32_t apply_later(Connection& connection, uint32_t first, uint32_t count);
   uint32_t extend_run(uint32_t first, uint32_t count, std::span<const uint8_t>& bytes) const;
   std::span<const uint8_t> answer_bytes(const Record& record, const Reply& reply,
                                         uint32_t index) const;
@@ -222,8 +228,8 @@ class Loop final : private PollerSink {
   };
   void respond(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes,
                Answering how);
-  void hold(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes, bool more,
-            bool end);
+  void hold(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes,
+            Answering how);
   void release_held(Connection& connection);
   void answered(Connection& connection, uint32_t count, bool end);
   void emit(Connection& connection, std::span<const uint8_t> bytes);

@@ -16,7 +16,8 @@ bool is_before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0;
 
 }  // namespace
 
-int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes, uint32_t flags) {
+int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes, uint32_t flags,
+                    uint32_t count) {
   awake();
   Connection* connection = table_.find(id);
   if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering)
@@ -37,7 +38,8 @@ int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes
     bytes = framed;
   }
   copying_ = true;
-  respond(*connection, sequence, bytes, {1, (flags & kReplyMore) != 0, (flags & kReplyLast) != 0});
+  respond(*connection, sequence, bytes,
+          {count, (flags & kReplyMore) != 0, (flags & kReplyLast) != 0});
   copying_ = false;
   check_high_water(*connection);
   // Whoever writes the reply at the head waits for the peer alone: what is held behind it waits for
@@ -76,8 +78,7 @@ void Loop::respond(Connection& connection, uint32_t sequence, std::span<const ui
                    Answering how) {
   if (connection.state == ConnState::lingering) return;
   if (sequence != connection.reply_sequence) {
-    if (is_before(connection.reply_sequence, sequence))
-      hold(connection, sequence, bytes, how.more, how.end);
+    if (is_before(connection.reply_sequence, sequence)) hold(connection, sequence, bytes, how);
     return;
   }
   if (!bytes.empty()) emit(connection, bytes);
@@ -111,7 +112,7 @@ void Loop::answered(Connection& connection, uint32_t count, bool end) {
 
 // A reply before its turn. Pieces of one streamed reply are joined.
 void Loop::hold(Connection& connection, uint32_t sequence, std::span<const uint8_t> bytes,
-                bool more, bool end) {
+                Answering how) {
   Backlog& backlog = connection.need_backlog();
   auto place = std::lower_bound(
       backlog.held.begin(), backlog.held.end(), sequence,
@@ -122,8 +123,9 @@ void Loop::hold(Connection& connection, uint32_t sequence, std::span<const uint8
   }
   if (place->done) return;
   place->bytes.insert(place->bytes.end(), bytes.begin(), bytes.end());
-  place->done = !more;
-  place->end = end;
+  place->count = how.count;
+  place->done = !how.more;
+  place->end = how.end;
   backlog.held_bytes += bytes.size();
 }
 
@@ -141,7 +143,7 @@ void Loop::release_held(Connection& connection) {
       connection.was_high = options_.limits.output_high_water > 0;
       break;
     }
-    if (connection.live()) answered(connection, 1, first.end);
+    if (connection.live()) answered(connection, first.count, first.end);
   }
   copying_ = copying;
   if (connection.live()) check_low_water(connection);

@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <utility>
 
 #include "pool.h"
@@ -11,7 +13,7 @@ namespace gaidaros {
 namespace {
 
 WorkerSays said(const Entry& entry) { return static_cast<WorkerSays>(entry.kind & 0xff); }
-uint32_t flags_of(const Entry& entry) { return entry.kind >> kSaysFlags; }
+uint32_t flags_of(const Entry& entry) { return entry.kind >> kSaysFlags & kSaysMask; }
 
 // Empty, for the next worker; its bytes need not be.
 void reset(Channel& channel) {
@@ -35,7 +37,13 @@ void Pool::collect(Loop& loop) {
   for (Member& member : members_)
     if (member.live) collect_from(loop, member, false);
   pump(loop);
-  for (Member& member : members_) publish(member);
+}
+
+// There are answers that collect() has not given yet.
+bool Pool::answered() const {
+  return std::any_of(members_.begin(), members_.end(), [](const Member& member) {
+    return member.live && member.in.available() > member.collected;
+  });
 }
 
 // `last`: the lane is given up, so that the loop has to copy.
@@ -44,42 +52,46 @@ void Pool::collect_from(Loop& loop, Member& member, bool last) {
   while (member.collected < available) {
     const Entry& entry = member.in.entry(member.collected);
     std::span<const uint8_t> bytes = member.in.bytes(entry);
-    uint32_t run = 1;
+    ConnId id{entry.slot, entry.generation};
+    uint32_t entries = 1;
     if (said(entry) == WorkerSays::reply) {
       uint32_t flags = flags_of(entry);
+      uint32_t count = entry.count();
+      if (!(flags & kReplyMore)) landed(member, entry);
       if (flags == 0 && !last) {
-        if (loop.takes_run({entry.slot, entry.generation}, entry.sequence))
-          run = run_of_replies(member, member.collected, available, bytes);
-        for (uint32_t i = 0; i < run; i++) landed(member, member.in.entry(member.collected + i));
-        loop.answer({entry.slot, entry.generation}, entry.sequence, run, bytes);
+        if (loop.takes_run(id, entry.sequence))
+          entries = join_replies(member, member.collected, available, count, bytes);
+        loop.answer(id, entry.sequence, count, bytes);
       } else {
-        if (!(flags & kReplyMore)) landed(member, entry);
-        int64_t queued = loop.reply({entry.slot, entry.generation}, entry.sequence, bytes, flags);
+        int64_t queued = loop.reply(id, entry.sequence, bytes, flags, count);
         if (flags & kReplyMore && !last) acknowledge(member, entry, queued);
       }
     } else {
       obey(loop, member, entry, bytes);
     }
-    member.collected += run;
+    member.collected += entries;
   }
 }
 
-// Replies that lie side by side, of requests that follow each other on one connection.
-uint32_t Pool::run_of_replies(const Member& member, uint32_t first, uint32_t available,
-                              std::span<const uint8_t>& bytes) const {
+// Replies that lie side by side, of requests that follow each other on one connection: adds those
+// behind entry `first` to `count` and `bytes`. Returns how many entries they are with it.
+uint32_t Pool::join_replies(Member& member, uint32_t first, uint32_t available, uint32_t& count,
+                            std::span<const uint8_t>& bytes) {
   const Entry& head = member.in.entry(first);
-  uint32_t run = 1;
-  if (bytes.empty()) return run;
-  for (uint32_t i = first + 1; i < available; i++, run++) {
+  if (bytes.empty()) return 1;
+  uint32_t i = first + 1;
+  for (; i < available; i++) {
     const Entry& next = member.in.entry(i);
-    if (next.kind != head.kind || next.slot != head.slot || next.generation != head.generation ||
-        next.sequence != head.sequence + run)
+    if (said(next) != WorkerSays::reply || flags_of(next) != 0 || next.slot != head.slot ||
+        next.generation != head.generation || next.sequence != head.sequence + count)
       break;
     std::span<const uint8_t> more = member.in.bytes(next);
     if (more.data() != bytes.data() + bytes.size()) break;
     bytes = {bytes.data(), bytes.size() + more.size()};
+    count += next.count();
+    landed(member, next);
   }
-  return run;
+  return i - first;
 }
 
 void Pool::obey(Loop& loop, Member& member, const Entry& entry, std::span<const uint8_t> bytes) {
@@ -129,22 +141,27 @@ void Pool::acknowledge(Member& member, const Entry& entry, int64_t queued) {
   give(member, {kEntryAck, entry.slot, entry.generation, waiting, 0, 0, 0, entry.length}, {});
 }
 
-// A request is answered; others may be told the same ticket later.
+// Requests are answered; others may be told the same ticket later.
 void Pool::landed(Member& member, const Entry& entry) {
   if (entry.ticket >= member.flights.size()) return;
   Flight& flight = member.flights[entry.ticket];
-  if (!flight.used || flight.sequence != entry.sequence || flight.id.slot != entry.slot ||
-      flight.id.generation != entry.generation)
+  uint32_t first = entry.sequence - flight.sequence;
+  if (flight.open == 0 || flight.id.slot != entry.slot ||
+      flight.id.generation != entry.generation || entry.count() > kMostInRun ||
+      first > kMostInRun - entry.count())
     return;
-  flight.used = false;
+  uint64_t theirs = flight.open & UINT64_MAX >> (kMostInRun - entry.count()) << first;
+  member.in_flight -= static_cast<uint32_t>(std::popcount(theirs));
+  flight.open &= ~theirs;
+  if (theirs == 0 || flight.open != 0) return;
   flight.copy.clear();
   member.free_flights.push_back(entry.ticket);
-  member.in_flight--;
 }
 
 // The loop has sent or copied what collect() gave it.
 void Pool::flushed() {
   for (Member& member : members_) {
+    publish(member);
     if (member.collected == 0) continue;
     bool waits = member.in.take(std::exchange(member.collected, 0));
     if (!waits || !member.live) continue;
@@ -189,7 +206,7 @@ void Pool::requeue_untaken(Member& member) {
     if (is_first) again.push_back({entry, {}});
     if (again.empty()) continue;
     again.back().bytes.insert(again.back().bytes.end(), bytes.begin(), bytes.end());
-    again.back().entry.kind &= 0xff;
+    again.back().entry.kind &= ~kEntryPart;
   }
   // The last may have gone in part; the rest of it is the first that is pending.
   for (Item& item : member.pending) {
@@ -205,20 +222,32 @@ void Pool::requeue_untaken(Member& member) {
 
 // Those that it had taken: once more elsewhere where that does no harm, else their connection ends.
 void Pool::lose(Loop& loop, Member& member) {
-  for (Flight& flight : member.flights) {
-    if (!flight.used) continue;
-    if (options_.idempotent) {
-      queue_.push_front({{0, flight.id.slot, flight.id.generation, flight.sequence, 0, 0, 0, 0},
-                         std::move(flight.copy)});
-    } else {
+  for (const Flight& flight : member.flights) {
+    if (flight.open == 0) continue;
+    if (options_.idempotent)
+      repeat(flight);
+    else
       loop.close(flight.id, Reason::worker_lost);
-    }
   }
   if (!options_.chunks) return;
   auto index = static_cast<uint32_t>(&member - members_.data());
   for (uint32_t slot = 0; slot < homes_.size(); slot++)
     if (homes_[slot].member == index && homes_[slot].epoch == member.epoch)
       loop.close({slot, homes_[slot].generation}, Reason::worker_lost);
+}
+
+// Its requests without an answer, each by itself, go first.
+void Pool::repeat(const Flight& flight) {
+  const uint8_t* table = flight.copy.data();
+  const uint8_t* bytes = table + (flight.count > 1 ? flight.count * sizeof(RunItem) : 0);
+  for (uint32_t i = flight.count; i-- > 0;) {
+    if (!(flight.open >> i & 1)) continue;
+    RunItem item{0, static_cast<uint32_t>(flight.copy.size())};
+    if (flight.count > 1) std::memcpy(&item, table + i * sizeof item, sizeof item);
+    const uint8_t* start = bytes + item.offset;
+    queue_.push_front({{0, flight.id.slot, flight.id.generation, flight.sequence + i, 0, 0, 0, 0},
+                       {start, start + item.length}});
+  }
 }
 
 }  // namespace gaidaros

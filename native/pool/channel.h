@@ -20,6 +20,8 @@ constexpr uint32_t kPartBytes = 64 * 1024;  // longer ones travel in parts of th
 
 // To a worker: a Record's kind and flags (layout.h), and these.
 constexpr uint32_t kEntryPart = 0x200;  // more of the same request follows
+constexpr uint32_t kMostInRun = 64;     // requests, or replies, that one entry carries
+constexpr uint32_t kRunShift = 16;      // their number, less one, above a kind and its flags
 constexpr uint32_t kEntryMeta = 0x80;   // bytes: ConnectionMeta of the connection
 constexpr uint32_t kEntryAck = 0x81;    // `ticket`: bytes of pieces that the server has taken
 
@@ -38,6 +40,7 @@ enum class WorkerSays : uint8_t {
 };
 // Flags above the kind: those of a reply that comes by call (kReplyMore, ...), shifted.
 constexpr uint32_t kSaysFlags = 8;
+constexpr uint32_t kSaysMask = 0xff;  // once shifted back
 
 struct Entry {
   uint32_t kind;
@@ -48,8 +51,18 @@ struct Entry {
   uint32_t length;
   uint32_t freed;  // the producer's place in the ring of bytes behind this entry's
   uint32_t ticket;
+
+  uint32_t count() const { return (kind >> kRunShift) + 1; }
 };
 static_assert(sizeof(Entry) == 32);
+
+// Requests of one connection that came side by side travel as one entry, `sequence` being the
+// first one's: a table of these, then the bytes from the first request to the last. Their replies
+// come back as one entry where they, too, lie side by side; those need no table.
+struct RunItem {
+  uint32_t offset;  // behind the table
+  uint32_t length;
+};
 
 // One direction. All zero is an empty lane.
 struct Lane {

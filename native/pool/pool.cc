@@ -22,12 +22,34 @@ constexpr uint64_t kAheadNs = 1'000'000;
 constexpr uint32_t kLeastAhead = 4;
 // Of a request that nobody has measured yet.
 constexpr uint32_t kUnknownCostNs = 50'000;
+// Requests share an entry, which one worker gets, only where they are cheap.
+constexpr uint64_t kRunNs = 50'000;
+constexpr uint32_t kRunBytes = 16 * 1024;
+constexpr uint32_t kRunGap = 64;  // between two of them: delimiters, prefixes
+// A worker that has so much to do begins before the loop has sent what is answered.
+constexpr uint64_t kAtOnceNs = 50'000;
 // A turn that runs so long is taken for one that may never end.
 constexpr uint64_t kStuckNs = 2'000'000;
 
 uint32_t cost_of(const Channel& channel) {
   uint32_t cost = channel.cost_ns.load(std::memory_order_relaxed);
   return cost == 0 ? kUnknownCostNs : cost;
+}
+
+// Requests from `first` on that follow each other on one connection and in the slab.
+uint32_t run_at(const Record* first, uint32_t most) {
+  constexpr auto kRequest = static_cast<uint32_t>(RecordKind::request);
+  uint32_t end = first->offset + first->length;
+  uint32_t run = 1;
+  for (; run < most; run++) {
+    const Record& next = first[run];
+    if (next.kind != kRequest || next.slot != first->slot || next.generation != first->generation ||
+        next.sequence != first->sequence + run || next.offset - end > kRunGap ||
+        next.offset + next.length - first->offset > kRunBytes)
+      break;
+    end = next.offset + next.length;
+  }
+  return run;
 }
 
 }  // namespace
@@ -65,6 +87,7 @@ void Pool::attach(Loop& loop, uint32_t index) {
   member.in = LaneConsumer(&channel.replies);
   member.live = true;
   member.retiring = member.spent = member.stuck = false;
+  member.given = 0;
   member.epoch++;
   pump(loop);
   publish(member);
@@ -74,14 +97,17 @@ void Pool::attach(Loop& loop, uint32_t index) {
 bool Pool::is_free(const Member& member) const {
   if (!member.live || member.retiring || member.stuck || !member.pending.empty()) return false;
   if (options_.one_shot) return !member.spent;
-  uint32_t untaken = member.out.untaken();
-  return untaken < kLeastAhead ||
-         (untaken < kLaneEntries / 2 && uint64_t{untaken} * cost_of(*member.channel) < kAheadNs);
+  uint64_t ahead = untaken(member);
+  return ahead < kLeastAhead ||
+         (member.out.untaken() < kLaneEntries / 2 && ahead * cost_of(*member.channel) < kAheadNs);
 }
 
-uint64_t Pool::load(const Member& member) {
-  return uint64_t{member.out.untaken() + member.pending.size()} * cost_of(*member.channel);
+// Requests that it has not begun with, those that are pending among them.
+uint64_t Pool::untaken(const Member& member) {
+  return member.given - member.channel->requests_taken.load(std::memory_order_relaxed);
 }
+
+uint64_t Pool::load(const Member& member) { return untaken(member) * cost_of(*member.channel); }
 
 // The first in line that has little to do: cheap requests gather at few workers, whose turns are
 // long and whose wake-ups rare, dear ones spread.
@@ -145,57 +171,112 @@ void Pool::look_at_clocks() {
   }
 }
 
+// Where requests are dear they go one by one, each to whoever is free.
+uint32_t Pool::longest_run() const {
+  if (!options_.runs || options_.one_shot) return 1;
+  uint64_t dearest = 1;
+  for (const Member& member : members_)
+    if (member.live) dearest = std::max<uint64_t>(dearest, cost_of(*member.channel));
+  return static_cast<uint32_t>(std::clamp<uint64_t>(kRunNs / dearest, 1, kMostInRun));
+}
+
 uint32_t Pool::dispatch(Loop& loop, const Record* records, Reply* replies, uint32_t count) {
   look_at_clocks();
+  const uint32_t longest = longest_run();
   uint32_t left = 0;
+  uint32_t run = 1;
   ConnId told{UINT32_MAX, 0};
-  for (uint32_t i = 0; i < count; i++) {
+  for (uint32_t i = 0; i < count; i += run) {
     const Record& record = records[i];
     ConnId id{record.slot, record.generation};
     auto kind = static_cast<RecordKind>(record.kind & 0xff);
+    run = 1;
     if (!takes(record)) {
       replies[i].kind = kLeft;
       left++;
       continue;
     }
+    if (record.kind == static_cast<uint32_t>(RecordKind::request))
+      run = run_at(&record, std::min(longest, count - i));
     bool later = kind == RecordKind::request || kind == RecordKind::ended;
-    replies[i] = {static_cast<uint32_t>(later ? Answer::later : Answer::none), 0, 0, 0};
+    std::fill_n(replies + i, run,
+                Reply{static_cast<uint32_t>(later ? Answer::later : Answer::none), 0, 0, 0});
     if (options_.sticky && (id.slot != told.slot || id.generation != told.generation))
       if (Member* home = home_of(id)) {
         tell(loop, *home, id);
         told = id;
       }
-    request(loop, record, loop.bytes_of(record));
+    request(loop, &record, run);
     if (kind == RecordKind::closed) leave_home(id);
   }
-  for (Member& member : members_) publish(member);
+  for (Member& member : members_)
+    if (member.live && load(member) >= kAtOnceNs) publish(member);
   return left;
 }
 
-void Pool::request(Loop& loop, const Record& record, std::span<const uint8_t> bytes) {
-  Entry entry{record.kind & 0xff, record.slot, record.generation, record.sequence, 0, 0, 0,
-              record.extra};
-  ConnId id{record.slot, record.generation};
+void Pool::request(Loop& loop, const Record* records, uint32_t run) {
+  Entry entry{(records->kind & 0xff) | (run - 1) << kRunShift,
+              records->slot,
+              records->generation,
+              records->sequence,
+              0,
+              0,
+              0,
+              records->extra};
+  Cargo cargo = pack(loop, records, run);
+  ConnId id{entry.slot, entry.generation};
   // What is no request is for the worker that knows the connection, however it came by it.
-  bool is_request = entry.kind == static_cast<uint32_t>(RecordKind::request);
+  bool is_request = (entry.kind & 0xff) == static_cast<uint32_t>(RecordKind::request);
   if (Member* home = options_.sticky || !is_request ? home_of(id) : nullptr)
-    return assign(loop, *home, entry, bytes);
+    return assign(loop, *home, entry, cargo);
   // Those that wait go first, or a connection's records change places.
   Member* member = queue_.empty() ? choose(id) : nullptr;
-  if (member != nullptr) return assign(loop, *member, entry, bytes);
-  queue_.push_back({entry, {bytes.begin(), bytes.end()}});
+  if (member != nullptr) return assign(loop, *member, entry, cargo);
+  queue_.push_back({entry, cargo.copy()});
 }
 
-void Pool::assign(Loop& loop, Member& member, Entry entry, std::span<const uint8_t> bytes) {
+// The table stays in table_ until the next call.
+Pool::Cargo Pool::pack(Loop& loop, const Record* records, uint32_t run) {
+  std::span<const uint8_t> first = loop.bytes_of(*records);
+  if (run == 1) return {{}, first};
+  for (uint32_t i = 0; i < run; i++)
+    table_[i] = {records[i].offset - records->offset, records[i].length};
+  const RunItem& last = table_[run - 1];
+  return {{reinterpret_cast<const uint8_t*>(table_), run * sizeof(RunItem)},
+          {first.data(), last.offset + last.length}};
+}
+
+// Bytes [from, from + size) of table and bytes.
+void Pool::Cargo::copy_to(uint8_t* place, uint32_t from, uint32_t size) const {
+  auto head = static_cast<uint32_t>(table.size());
+  if (from < head) {
+    uint32_t part = std::min(size, head - from);
+    std::memcpy(place, table.data() + from, part);
+    place += part;
+    from += part;
+    size -= part;
+  }
+  if (size > 0) std::memcpy(place, bytes.data() + (from - head), size);
+}
+
+std::vector<uint8_t> Pool::Cargo::copy() const {
+  std::vector<uint8_t> copied(size());
+  copy_to(copied.data(), 0, size());
+  return copied;
+}
+
+void Pool::assign(Loop& loop, Member& member, Entry entry, const Cargo& cargo) {
   ConnId id{entry.slot, entry.generation};
-  if (entry.kind == static_cast<uint32_t>(RecordKind::request)) {
+  auto kind = static_cast<RecordKind>(entry.kind & 0xff);
+  if (kind == RecordKind::request) {
     if (options_.one_shot || (options_.sticky && entry.sequence == 0)) tell(loop, member, id);
-    entry.ticket = take_off(member, id, entry.sequence, bytes);
+    entry.ticket = take_off(member, entry, cargo);
     member.spent = true;
-  } else if (options_.sticky && entry.kind == static_cast<uint32_t>(RecordKind::opened)) {
+  } else if (options_.sticky && kind == RecordKind::opened) {
     tell(loop, member, id);
   }
-  give(member, entry, bytes);
+  if (kind <= RecordKind::chunk) member.given += entry.count();
+  give(member, entry, cargo);
 }
 
 // What the handler may ask of its connection object; the local address is asked of the kernel once.
@@ -209,11 +290,10 @@ void Pool::tell(Loop& loop, Member& member, ConnId id) {
   meta.bytes_out = connection->bytes_out;
   meta.requests = connection->next_sequence;
   std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(&meta), sizeof meta);
-  give(member, {kEntryMeta, id.slot, id.generation, 0, 0, 0, 0, 0}, bytes);
+  give(member, {kEntryMeta, id.slot, id.generation, 0, 0, 0, 0, 0}, {{}, bytes});
 }
 
-uint32_t Pool::take_off(Member& member, ConnId id, uint32_t sequence,
-                        std::span<const uint8_t> bytes) {
+uint32_t Pool::take_off(Member& member, const Entry& entry, const Cargo& cargo) {
   if (member.free_flights.empty()) {
     member.free_flights.push_back(static_cast<uint32_t>(member.flights.size()));
     member.flights.emplace_back();
@@ -221,30 +301,30 @@ uint32_t Pool::take_off(Member& member, ConnId id, uint32_t sequence,
   uint32_t ticket = member.free_flights.back();
   member.free_flights.pop_back();
   Flight& flight = member.flights[ticket];
-  flight.id = id;
-  flight.sequence = sequence;
-  flight.used = true;
-  if (options_.idempotent) flight.copy.assign(bytes.begin(), bytes.end());
-  member.in_flight++;
+  flight.id = {entry.slot, entry.generation};
+  flight.sequence = entry.sequence;
+  flight.count = entry.count();
+  flight.open = UINT64_MAX >> (kMostInRun - flight.count);
+  if (options_.idempotent) flight.copy = cargo.copy();
+  member.in_flight += flight.count;
   return ticket;
 }
 
-void Pool::give(Member& member, Entry entry, std::span<const uint8_t> bytes) {
-  uint32_t sent = member.pending.empty() ? put(member, entry, bytes, 0) : 0;
+void Pool::give(Member& member, const Entry& entry, const Cargo& cargo) {
+  uint32_t sent = member.pending.empty() ? put(member, entry, cargo, 0) : 0;
   if (sent == UINT32_MAX) return;
-  member.pending.push_back({entry, {bytes.begin(), bytes.end()}, sent});
+  member.pending.push_back({entry, cargo.copy(), sent});
 }
 
 // Puts an entry, in parts where it is long, from byte `from` on. UINT32_MAX when all of it has
 // gone, else how far it came.
-uint32_t Pool::put(Member& member, const Entry& entry, std::span<const uint8_t> bytes,
-                   uint32_t from) {
+uint32_t Pool::put(Member& member, const Entry& entry, const Cargo& cargo, uint32_t from) {
   for (;;) {
-    auto rest = static_cast<uint32_t>(bytes.size()) - from;
+    uint32_t rest = cargo.size() - from;
     uint32_t size = std::min(rest, kPartBytes);
     uint8_t* place = member.out.place(size);
     if (place == nullptr) return from;
-    if (size > 0) std::memcpy(place, bytes.data() + from, size);
+    if (size > 0) cargo.copy_to(place, from, size);
     Entry part = entry;
     part.length = size;
     if (size < rest) part.kind |= kEntryPart;
@@ -257,7 +337,7 @@ uint32_t Pool::put(Member& member, const Entry& entry, std::span<const uint8_t> 
 void Pool::push_pending(Member& member) {
   while (!member.pending.empty()) {
     Item& item = member.pending.front();
-    item.sent = put(member, item.entry, item.bytes, item.sent);
+    item.sent = put(member, item.entry, {{}, item.bytes}, item.sent);
     if (item.sent != UINT32_MAX) return;
     member.pending.pop_front();
   }
@@ -280,7 +360,7 @@ void Pool::pump(Loop& loop) {
     bool is_gone = loop.find(id) == nullptr;
     Member* member = is_gone ? nullptr : choose(id);
     if (!is_gone && member == nullptr) return;
-    if (member != nullptr) assign(loop, *member, item.entry, item.bytes);
+    if (member != nullptr) assign(loop, *member, item.entry, {{}, item.bytes});
     queue_.pop_front();
   }
 }
@@ -300,7 +380,7 @@ void Pool::awake() {
 bool Pool::is_orphaned(Loop& loop, const Member& member) const {
   if (!options_.one_shot || !member.live || member.in_flight == 0) return false;
   return std::none_of(member.flights.begin(), member.flights.end(), [&loop](const Flight& flight) {
-    const Connection* connection = flight.used ? loop.find(flight.id) : nullptr;
+    const Connection* connection = flight.open != 0 ? loop.find(flight.id) : nullptr;
     return connection != nullptr && connection->live();
   });
 }

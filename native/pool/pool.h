@@ -25,6 +25,7 @@ struct PoolOptions {
   bool chunks = false;      // workers frame; what they hold of a connection ends with them
   bool one_shot = false;    // a worker takes one request and ends
   bool idempotent = false;  // requests of a dead worker run again elsewhere
+  bool runs = true;         // pipelined requests may share an entry, and their replies a send
 };
 
 class Pool {
@@ -46,8 +47,11 @@ class Pool {
   // many are left for the host; their reply's kind is kLeft.
   static constexpr uint32_t kLeft = UINT32_MAX;
   uint32_t dispatch(Loop& loop, const Record* records, Reply* replies, uint32_t count);
-  // Gives the answers that are there to the loop. Their bytes stay until flushed().
+  // Gives the answers that are there to the loop. Their bytes stay until flushed(), which also
+  // rings the workers that have something new: what has been answered leaves before they, who may
+  // share the processor, begin.
   void collect(Loop& loop);
+  bool answered() const;
   void flushed();
   // About to sleep; false: there is something to collect after all.
   bool sleep();
@@ -69,12 +73,20 @@ class Pool {
  private:
   static constexpr uint32_t kNobody = UINT32_MAX;
 
-  // A request that a worker has and that is not answered yet.
+  // What an entry carries: a table in front of it where it is a run, and bytes.
+  struct Cargo {
+    std::span<const uint8_t> table, bytes;
+    uint32_t size() const { return static_cast<uint32_t>(table.size() + bytes.size()); }
+    void copy_to(uint8_t* place, uint32_t from, uint32_t size) const;
+    std::vector<uint8_t> copy() const;
+  };
+  // The requests of an entry, which a worker has.
   struct Flight {
     ConnId id;
     uint32_t sequence = 0;
-    bool used = false;
-    std::vector<uint8_t> copy;  // where it may run again
+    uint32_t count = 0;
+    uint64_t open = 0;          // those that are not answered yet
+    std::vector<uint8_t> copy;  // where they may run again: table, if they are several, and bytes
   };
   // Something for a worker that had no room, or for none yet.
   struct Item {
@@ -94,6 +106,7 @@ class Pool {
     LaneConsumer in;
     uint32_t collected = 0;  // entries of `in` whose bytes the loop may still refer to
     uint32_t in_flight = 0;
+    uint64_t given = 0;  // requests and chunks so far, like Channel::requests_taken
     std::deque<Item> pending;
     std::vector<Flight> flights;
     std::vector<uint32_t> free_flights;
@@ -112,28 +125,32 @@ class Pool {
   Member* choose(ConnId id);
   Member* least_loaded(bool even_full);
   bool is_free(const Member& member) const;
+  static uint64_t untaken(const Member& member);
   bool is_orphaned(Loop& loop, const Member& member) const;
   static uint64_t load(const Member& member);
   bool takes(const Record& record);
   void look_at_clocks();
+  uint32_t longest_run() const;
 
-  void request(Loop& loop, const Record& record, std::span<const uint8_t> bytes);
-  void assign(Loop& loop, Member& member, Entry entry, std::span<const uint8_t> bytes);
+  void request(Loop& loop, const Record* records, uint32_t run);
+  Cargo pack(Loop& loop, const Record* records, uint32_t run);
+  void assign(Loop& loop, Member& member, Entry entry, const Cargo& cargo);
   void tell(Loop& loop, Member& member, ConnId id);
-  void give(Member& member, Entry entry, std::span<const uint8_t> bytes);
-  uint32_t put(Member& member, const Entry& entry, std::span<const uint8_t> bytes, uint32_t from);
+  void give(Member& member, const Entry& entry, const Cargo& cargo);
+  static uint32_t put(Member& member, const Entry& entry, const Cargo& cargo, uint32_t from);
   void push_pending(Member& member);
   void publish(Member& member);
   void pump(Loop& loop);
 
   void collect_from(Loop& loop, Member& member, bool last);
-  uint32_t run_of_replies(const Member& member, uint32_t first, uint32_t available,
-                          std::span<const uint8_t>& bytes) const;
+  static uint32_t join_replies(Member& member, uint32_t first, uint32_t available, uint32_t& count,
+                               std::span<const uint8_t>& bytes);
   void obey(Loop& loop, Member& member, const Entry& entry, std::span<const uint8_t> bytes);
   void watch(Loop& loop, Member& member, ConnId id);
   void acknowledge(Member& member, const Entry& entry, int64_t queued);
-  uint32_t take_off(Member& member, ConnId id, uint32_t sequence, std::span<const uint8_t> bytes);
-  void landed(Member& member, const Entry& entry);
+  uint32_t take_off(Member& member, const Entry& entry, const Cargo& cargo);
+  static void landed(Member& member, const Entry& entry);
+  void repeat(const Flight& flight);
   void requeue_untaken(Member& member);
   void lose(Loop& loop, Member& member);
 
@@ -143,6 +160,7 @@ class Pool {
   std::vector<Member> members_;
   std::vector<Home> homes_;
   std::deque<Item> queue_;  // for whoever is free first
+  RunItem table_[kMostInRun];
 };
 
 }  // namespace gaidaros
