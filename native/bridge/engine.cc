@@ -89,24 +89,14 @@ uint8_t* Engine::new_big(uint32_t size) {
   return big.Data();
 }
 
-void Engine::turn(uint32_t count) {
-  if (pool_ == nullptr) return call(count);
-  auto [records, replies, out] = tables_;
-  uint32_t left = pool_->dispatch(*loop_, records, replies, count);
-  slab_kept_ = false;
-  if (left == 0) return;
-  // The few that no worker takes are shown to JS by themselves.
-  std::vector<Record> all(records, records + count);
-  std::vector<Reply> answers(replies, replies + count);
-  uint32_t shown = 0;
-  for (uint32_t i = 0; i < count; i++)
-    if (answers[i].kind == Pool::kLeft) records[shown++] = all[i];
-  call(shown);
-  shown = 0;
-  for (uint32_t i = 0; i < count; i++)
-    if (answers[i].kind == Pool::kLeft) answers[i] = replies[shown++];
-  std::copy(all.begin(), all.end(), records);
-  std::copy(answers.begin(), answers.end(), replies);
+uint32_t Engine::turn(uint32_t count) {
+  if (pool_) {
+    // The few that no worker takes are shown to JS.
+    count = pool_->dispatch(*loop_, tables_.records, count);
+    slab_kept_ = false;
+  }
+  if (count > 0 || !pool_) call(count);
+  return count;
 }
 
 void Engine::call(uint32_t count) {

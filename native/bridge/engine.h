@@ -28,7 +28,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   // Host
   uint8_t* new_slab() override;
   uint8_t* new_big(uint32_t size) override;
-  void turn(uint32_t count) override;
+  uint32_t turn(uint32_t count) override;
   bool slab_kept() const override { return slab_kept_; }
   void wake() override;
   void stalled(uint32_t count, uint64_t ns) override;

@@ -153,7 +153,7 @@ void Loop::deliver() {
   uint32_t count = record_count_;
   delivering_ = true;
   uint64_t began = clock_ns();
-  host_.turn(count);
+  count = host_.turn(count);
   note_turn(began, count);
   awake();
   slab_kept_ = slab_kept_ || host_.slab_kept();
@@ -173,22 +173,17 @@ uint32_t Loop::apply(uint32_t index, uint32_t count) {
   auto kind = static_cast<RecordKind>(record.kind & 0xff);
   auto answer = static_cast<Answer>(reply.kind & 0xff);
   if (kind == RecordKind::closed) {
-    // Nothing but this record names the connection any more (rule 19).
-    connection->mourned = false;
-    bury(*connection);
+    noticed(*connection, kind);
   } else if (!connection->live()) {
     return 1;
   } else if (answer == Answer::failed) {
     fail(*connection);
+  } else if (kind == RecordKind::ended) {
+    hear_end(*connection);
   } else if (kind != RecordKind::request) {
-    if (kind == RecordKind::ended) {
-      // `later`: a worker will say that it has heard of it.
-      if (answer != Answer::later) return hear_end(*connection), 1;
-    } else if (connection->peer_ended) {
-      mark_dirty(*connection);
-    }
+    noticed(*connection, kind);
   } else if (answer == Answer::later) {
-    return apply_later(*connection, index, count);
+    expect_answers(*connection, record.sequence, 1);
   } else {
     std::span<const uint8_t> bytes = answer_bytes(record, reply, index);
     uint32_t run = 1;
@@ -203,19 +198,32 @@ uint32_t Loop::apply(uint32_t index, uint32_t count) {
   return 1;
 }
 
-// Requests from `first` on that calls answer; returns how many of the connection follow each other.
-uint32_t Loop::apply_later(Connection& connection, uint32_t first, uint32_t count) {
-  uint32_t run = 1;
-  for (; first + run < count; run++) {
-    const Record& next = memory_.records[first + run];
-    if (next.slot != connection.slot || next.generation != connection.generation ||
-        (next.kind & 0xff) != static_cast<uint32_t>(RecordKind::request) ||
-        memory_.replies[first + run].kind != static_cast<uint32_t>(Answer::later))
-      break;
+void Loop::hand_over(const Record& record, uint32_t count) {
+  Connection* connection = table_.find({record.slot, record.generation});
+  if (connection == nullptr) return;
+  auto kind = static_cast<RecordKind>(record.kind & 0xff);
+  if (kind == RecordKind::request) {
+    if (connection->live()) expect_answers(*connection, record.sequence, count);
+  } else if (kind != RecordKind::ended) {  // of which a worker will say that it has heard
+    noticed(*connection, kind);
   }
-  expect_late(connection, memory_.records[first + run - 1].sequence, run);
+}
+
+// Whoever handles has had a record that wants no answer.
+void Loop::noticed(Connection& connection, RecordKind kind) {
+  if (kind == RecordKind::closed) {
+    // Nothing but this record names the connection any more (rule 19).
+    connection.mourned = false;
+    bury(connection);
+  } else if (connection.live() && connection.peer_ended) {
+    mark_dirty(connection);
+  }
+}
+
+// Requests from `sequence` on are answered by calls.
+void Loop::expect_answers(Connection& connection, uint32_t sequence, uint32_t count) {
+  expect_late(connection, sequence + count - 1, count);
   if (options_.limits.handler_timeout > 0 && connection.in_flight() > 0) arm(connection);
-  return run;
 }
 
 // Replies of one connection that lie side by side are one reply as far as its output is concerned.

@@ -34,8 +34,9 @@ class Host {
   // Memory for a frame of `size` bytes that is too long for the slab; the n-th call of a turn is
   // bigs[n]. Readable by the loop until turn() has returned and its replies were sent.
   virtual uint8_t* new_big(uint32_t size) = 0;
-  // `count` records are in the table; returns when there is a reply for each.
-  virtual void turn(uint32_t count) = 0;
+  // `count` records are in the table; returns when there is a reply for each, or for those that
+  // Loop::hand_over() was not told of, which then stand in front. Returns how many these are.
+  virtual uint32_t turn(uint32_t count) = 0;
   // Whether somebody may still refer to bytes that the last turn()'s records lie in. False: the
   // loop writes over them.
   virtual bool slab_kept() const { return true; }
@@ -113,6 +114,9 @@ class Loop final : private PollerSink {
   bool watch(ConnId id);
   // Framer chunk: whoever frames has seen the `ended` record that was answered with `later`.
   void heard_end(ConnId id);
+  // Within Host::turn(): others have the record and `count` - 1 requests behind it; what is to be
+  // answered will be by call.
+  void hand_over(const Record& record, uint32_t count);
   // The bytes of a record of this turn.
   std::span<const uint8_t> bytes_of(const Record& record) const;
   // Puts a filter next to the framer, behind those that are there. Bytes received and not yet
@@ -168,7 +172,8 @@ class Loop final : private PollerSink {
   void step();
   void deliver();
   uint32_t apply(uint32_t index, uint32_t count);
-  uint32_t apply_later(Connection& connection, uint32_t first, uint32_t count);
+  void noticed(Connection& connection, RecordKind kind);
+  void expect_answers(Connection& connection, uint32_t sequence, uint32_t count);
   uint32_t extend_run(uint32_t first, uint32_t count, std::span<const uint8_t>& bytes) const;
   std::span<const uint8_t> answer_bytes(const Record& record, const Reply& reply,
                                         uint32_t index) const;

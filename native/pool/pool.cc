@@ -180,34 +180,30 @@ uint32_t Pool::longest_run() const {
   return static_cast<uint32_t>(std::clamp<uint64_t>(kRunNs / dearest, 1, kMostInRun));
 }
 
-uint32_t Pool::dispatch(Loop& loop, const Record* records, Reply* replies, uint32_t count) {
+uint32_t Pool::dispatch(Loop& loop, Record* records, uint32_t count) {
   look_at_clocks();
   const uint32_t longest = longest_run();
   uint32_t left = 0;
   uint32_t run = 1;
   ConnId told{UINT32_MAX, 0};
   for (uint32_t i = 0; i < count; i += run) {
-    const Record& record = records[i];
-    ConnId id{record.slot, record.generation};
-    auto kind = static_cast<RecordKind>(record.kind & 0xff);
     run = 1;
-    if (!takes(record)) {
-      replies[i].kind = kLeft;
-      left++;
+    if (!takes(records[i])) {
+      records[left++] = records[i];
       continue;
     }
+    const Record& record = records[i];
+    ConnId id{record.slot, record.generation};
     if (record.kind == static_cast<uint32_t>(RecordKind::request))
       run = run_at(&record, std::min(longest, count - i));
-    bool later = kind == RecordKind::request || kind == RecordKind::ended;
-    std::fill_n(replies + i, run,
-                Reply{static_cast<uint32_t>(later ? Answer::later : Answer::none), 0, 0, 0});
     if (options_.sticky && (id.slot != told.slot || id.generation != told.generation))
       if (Member* home = home_of(id)) {
         tell(loop, *home, id);
         told = id;
       }
     request(loop, &record, run);
-    if (kind == RecordKind::closed) leave_home(id);
+    if ((record.kind & 0xff) == static_cast<uint32_t>(RecordKind::closed)) leave_home(id);
+    loop.hand_over(record, run);
   }
   for (Member& member : members_)
     if (member.live && load(member) >= kAtOnceNs) publish(member);

@@ -43,10 +43,8 @@ class Pool {
   void detach(Loop& loop, uint32_t index);
   void retire(uint32_t index) { members_[index].retiring = true; }
 
-  // Takes those records of a turn that workers handle and answers them in `replies`. Returns how
-  // many are left for the host; their reply's kind is kLeft.
-  static constexpr uint32_t kLeft = UINT32_MAX;
-  uint32_t dispatch(Loop& loop, const Record* records, Reply* replies, uint32_t count);
+  // Takes those records of a turn that workers handle. Returns how many are left, now in front.
+  uint32_t dispatch(Loop& loop, Record* records, uint32_t count);
   // Gives the answers that are there to the loop. Their bytes stay until flushed(), which also
   // rings the workers that have something new: what has been answered leaves before they, who may
   // share the processor, begin.

@@ -29,7 +29,7 @@ class EchoHost final : public Host {
 
   uint8_t* new_slab() override { return slabs_.emplace_back(kSlabBytes).data(); }
   uint8_t* new_big(uint32_t size) override { return slabs_.emplace_back(size).data(); }
-  void turn(uint32_t count) override {
+  uint32_t turn(uint32_t count) override {
     for (uint32_t i = 0; i < count; i++) {
       const Record& record = records_[i];
       replies_[i] = {static_cast<uint32_t>(Answer::none), 0, 0, 0};
@@ -43,6 +43,7 @@ class EchoHost final : public Host {
       replies_[i].kind =
           static_cast<uint32_t>(on_request ? on_request(record, text) : Answer::same);
     }
+    return count;
   }
   void wake() override {}
 
