@@ -23,7 +23,7 @@ namespace test {
 using namespace gaidaros;
 
 // Answers each request with itself, unless `on_request` does something else.
-class EchoHost final : public Host {
+class EchoHost : public Host {
  public:
   SharedMemory memory() { return {records_.data(), replies_.data(), out_.data()}; }
 
@@ -58,9 +58,10 @@ class EchoHost final : public Host {
 };
 
 // A loop and its clients in one thread: turns are taken while a client waits.
-class Serving {
+template <class HostType>
+class ServingWith {
  public:
-  explicit Serving(PollingType polling, const std::function<void(LoopOptions&)>& adjust = {}) {
+  explicit ServingWith(PollingType polling, const std::function<void(LoopOptions&)>& adjust = {}) {
     if (polling == PollingType::completion && !completion_refusal().empty())
       skip(completion_refusal());
     LoopOptions options;
@@ -76,7 +77,7 @@ class Serving {
     port_ = loop->listener_address(listener).port;
     loop->start();
   }
-  ~Serving() {
+  ~ServingWith() {
     for (int fd : clients_) ::close(fd);
     loop->begin_close(0);
     for (int i = 0; i < 1000 && !loop->finished(); i++) loop->turn(10);
@@ -125,7 +126,7 @@ class Serving {
     if (after_turn) after_turn();
   }
 
-  EchoHost host;
+  HostType host;
   std::unique_ptr<Loop> loop;
   std::function<void()> after_turn;
 
@@ -133,6 +134,8 @@ class Serving {
   uint16_t port_ = 0;
   std::vector<int> clients_;
 };
+
+using Serving = ServingWith<EchoHost>;
 
 inline void on_each_poller(const std::function<void(PollingType)>& run) {
   run(PollingType::edge);
