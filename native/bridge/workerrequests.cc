@@ -12,7 +12,7 @@ namespace {
 
 // Requests that are taken at once: what keeps the worker busy so long, so that dear ones are left
 // for others and answered one by one, and cheap ones share a crossing.
-constexpr uint64_t kTurnNs = 1'000'000;
+constexpr uint64_t kTurnNs = 2'000'000;
 constexpr uint32_t kBigFrame = kSlabBytes / 4;
 
 }  // namespace

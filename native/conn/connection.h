@@ -38,8 +38,8 @@ enum PauseFlag : uint8_t {
 struct HeldReply {
   uint32_t sequence;
   uint32_t count = 1;  // requests from there on that it answers
-  bool done = false;  // no more pieces
-  bool end = false;   // close after it
+  bool done = false;   // no more pieces
+  bool end = false;    // close after it
   std::vector<uint8_t> bytes;
 };
 

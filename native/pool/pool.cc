@@ -29,7 +29,7 @@ constexpr uint32_t kRunGap = 64;  // between two of them: delimiters, prefixes
 // A worker that has so much to do begins before the loop has sent what is answered.
 constexpr uint64_t kAtOnceNs = 50'000;
 // A turn that runs so long is taken for one that may never end.
-constexpr uint64_t kStuckNs = 2'000'000;
+constexpr uint64_t kStuckNs = 5'000'000;
 
 uint32_t cost_of(const Channel& channel) {
   uint32_t cost = channel.cost_ns.load(std::memory_order_relaxed);
