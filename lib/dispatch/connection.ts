@@ -1,7 +1,7 @@
 // The object that stands for one client connection, made when a handler first asks for it. Everything
 // is harmless once the connection is gone: writes return false, numbers keep their last values.
 
-import type { Address, ConnectionInfo, Engine } from '../engine/engine.js'
+import type { Address, ConnectionInfo, Engine, ProxyInfo } from '../engine/engine.js'
 import type { Bytes, Connection } from '../handler/contract.js'
 import { bytesOf } from './codec.js'
 import { type Deferred, deferred } from './deferred.js'
@@ -56,6 +56,10 @@ export class ClientConnection implements Connection {
 
   get local(): Address {
     return this.#info().local
+  }
+
+  get proxy(): ProxyInfo | undefined {
+    return this.#info().proxy
   }
 
   get bytesIn(): number {

@@ -1,6 +1,7 @@
 // The seam between a handler and the machine: what every engine offers and what it is told. The native
 // engine (addon) and the portable one (node:net) implement it; nothing above asks which one runs.
 
+import type { ProxyTlv, ProxyVersions } from '../frame/proxyheader.js'
 import type { Distribution } from './distribution.js'
 import type { EnginePool } from './pool.js'
 import type { CloseReason } from './reasons.js'
@@ -50,6 +51,15 @@ export interface Limits {
   stallWarning: number
 }
 
+/** A PROXY header before each connection. */
+export interface ProxyOptions {
+  versions: ProxyVersions | 'off'
+  /** Milliseconds; 0 is off. */
+  timeout: number
+  /** Networks whose headers are believed; others' connections are closed. Empty: all. */
+  allow: readonly string[]
+}
+
 export interface EngineOptions {
   pollingType: 'edge' | 'level' | 'completion'
   sendBatching: boolean
@@ -65,6 +75,7 @@ export interface EngineOptions {
   /** Spin before sleeping, microseconds; 0 is off. */
   busyPoll: number
   limits: Limits
+  proxy: ProxyOptions
   framer: FramerSpec
   /** Deliver an `opened` record for each connection. */
   wantOpened: boolean
@@ -92,9 +103,21 @@ export interface Address {
   port: number
 }
 
+/** What a proxy said of a connection that it passed on (PROXY protocol). */
+export interface ProxyInfo {
+  version: 1 | 2
+  /** The proxy's own address. */
+  address: Address
+  /** Version 2: type-length-values in their order, without NOOP and CRC32C. */
+  tlvs: readonly ProxyTlv[]
+}
+
 export interface ConnectionInfo {
+  /** The peer, and the address that it connected to: as the proxy says, where there is one. */
   remote: Address
   local: Address
+  /** Where the connection came through a proxy. */
+  proxy?: ProxyInfo
   bytesIn: number
   bytesOut: number
   requests: number

@@ -24,6 +24,9 @@ export const REASONS = [
   'max_connections_per_ip',
   'filter_error', // a filter on the stream (TLS, compression, PROXY) failed
   'worker_lost', // the worker (thread or process) that had a request of it died
+  'proxy_error', // what came first was no PROXY header of the versions asked for
+  'proxy_denied', // its address is not in proxy_allow_from
+  'proxy_timeout', // no PROXY header within proxy_timeout
 ] as const
 
 export type CloseReason = (typeof REASONS)[number]

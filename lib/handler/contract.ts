@@ -1,7 +1,7 @@
 // The handler contract as types: what a handler module may export and what it is given.
 // docs/handlers.md explains it with examples.
 
-import type { Address } from '../engine/engine.js'
+import type { Address, ProxyInfo } from '../engine/engine.js'
 import type { CloseReason } from '../engine/reasons.js'
 
 /** Encodings that decode_request and encode_response take by name. */
@@ -24,6 +24,8 @@ export interface Connection {
   readonly id: string
   readonly remote: Address
   readonly local: Address
+  /** What a proxy in front said of it (proxy_protocol); `remote` and `local` are then as the proxy says. */
+  readonly proxy: ProxyInfo | undefined
   readonly protocol: 'TCP'
   /** Bytes received and handed to the kernel so far. */
   readonly bytesIn: number

@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
+import { isNetwork } from '../engine/network.js'
 import { defaultValue } from './defaults.js'
 import type { Effective } from './effective.js'
 import { isCode } from './expression.js'
@@ -94,6 +95,10 @@ function exclusions(effective: Effective): Problem[] {
   const metrics = get('metrics')
   if (metrics.value !== '' && parsePlace(String(metrics.value)) === undefined)
     problems.push(about(metrics, 'wanted PORT, HOST:PORT or [IPv6]:PORT'))
+  const allowed = get('proxy_allow_from')
+  const strange = (allowed.value as readonly string[]).find((text) => !isNetwork(text))
+  if (strange !== undefined)
+    problems.push(about(allowed, `${strange}: wanted addresses and networks, such as 10.0.0.0/8`))
   return [...problems, ...nagle(get('tcp_nodelay'), get('disable_nagle'))]
 }
 

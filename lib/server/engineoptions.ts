@@ -22,6 +22,11 @@ export function engineOptions(
     pollTimeout,
     busyPoll,
     limits: engineLimits(settings),
+    proxy: {
+      versions: settings.proxyProtocol,
+      timeout: settings.proxyTimeout,
+      allow: settings.proxyAllowFrom,
+    },
     framer: plan.framer,
     wantOpened: wantConnections || plan.opened !== undefined,
     wantClosed: wantConnections || plan.closed !== undefined,

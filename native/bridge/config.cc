@@ -68,6 +68,25 @@ Limits read_limits(const Napi::Object& object) {
   return limits;
 }
 
+// { versions: 'off' | 'v1' | 'v2' | 'auto', timeout, allow: networks }
+ProxyOptions read_proxy(const Napi::Object& object) {
+  ProxyOptions options;
+  std::string versions = text(object, "versions");
+  options.on = versions != "off";
+  options.versions = versions == "v1"   ? ProxyVersions::v1
+                     : versions == "v2" ? ProxyVersions::v2
+                                        : ProxyVersions::either;
+  options.timeout = number(object, "timeout");
+  auto allow = object.Get("allow").As<Napi::Array>();
+  for (uint32_t i = 0; i < allow.Length(); i++) {
+    std::string name = allow.Get(i).ToString();
+    std::optional<Network> network = Network::parse(name);
+    if (!network) throw Napi::TypeError::New(object.Env(), "no network: " + name);
+    options.allow.push_back(*network);
+  }
+  return options;
+}
+
 LoopOptions read_options(const Napi::Object& object) {
   LoopOptions options;
   std::string polling = text(object, "pollingType");
@@ -83,6 +102,7 @@ LoopOptions read_options(const Napi::Object& object) {
   options.recv_bytes = number(object, "recvSize");
   options.poll_timeout = number(object, "pollTimeout");
   options.limits = read_limits(object.Get("limits").As<Napi::Object>());
+  options.proxy = read_proxy(object.Get("proxy").As<Napi::Object>());
   options.framer = read_framer(object.Get("framer").As<Napi::Object>());
   return options;
 }

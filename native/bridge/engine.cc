@@ -193,14 +193,7 @@ void Engine::framed(const Napi::CallbackInfo& info) {
 Napi::Value Engine::info(const Napi::CallbackInfo& info) {
   const Connection* connection = loop_->find(id_of(info));
   if (connection == nullptr) return env_.Undefined();
-  Napi::Object object = Napi::Object::New(env_);
-  object.Set("remote", address_object(env_, connection->peer));
-  object.Set("local",
-             address_object(env_, connection->fd >= 0 ? local_address(connection->fd) : Address{}));
-  object.Set("bytesIn", static_cast<double>(connection->bytes_in));
-  object.Set("bytesOut", static_cast<double>(connection->bytes_out));
-  object.Set("requests", connection->next_sequence);
-  return object;
+  return info_object(env_, meta_of(*connection), tlvs_of(*connection));
 }
 
 // connections(limit): what is open, and as much of it as may be told.

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "values.h"
+#include "failure.h"
 
 namespace gaidaros {
 
@@ -32,9 +32,9 @@ Napi::Object describe(Napi::Env env, const Connection& connection, uint32_t now)
   Napi::Object object = Napi::Object::New(env);
   object.Set("slot", connection.slot);
   object.Set("generation", connection.generation);
-  object.Set("remote", address_object(env, connection.peer));
-  object.Set("local",
-             address_object(env, connection.fd >= 0 ? local_address(connection.fd) : Address{}));
+  ConnectionMeta meta = meta_of(connection);
+  object.Set("remote", address_object(env, meta.remote));
+  object.Set("local", address_object(env, meta.local));
   object.Set("state", state_name(connection.state));
   object.Set("paused", connection.paused != 0);
   object.Set("age_ms", now - connection.since_ms);
@@ -48,6 +48,29 @@ Napi::Object describe(Napi::Env env, const Connection& connection, uint32_t now)
 }
 
 }  // namespace
+
+Napi::Object info_object(Napi::Env env, const ConnectionMeta& meta, std::span<const uint8_t> tlvs) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("remote", address_object(env, meta.remote));
+  object.Set("local", address_object(env, meta.local));
+  object.Set("bytesIn", static_cast<double>(meta.bytes_in));
+  object.Set("bytesOut", static_cast<double>(meta.bytes_out));
+  object.Set("requests", static_cast<double>(meta.requests));
+  if (meta.proxy_version == 0) return object;
+  Napi::Array list = Napi::Array::New(env);
+  each_tlv(tlvs, [&](uint8_t type, std::span<const uint8_t> value) {
+    Napi::Object tlv = Napi::Object::New(env);
+    tlv.Set("type", type);
+    tlv.Set("value", Napi::Buffer<uint8_t>::Copy(env, value.data(), value.size()));
+    list.Set(list.Length(), tlv);
+  });
+  Napi::Object proxy = Napi::Object::New(env);
+  proxy.Set("version", meta.proxy_version);
+  proxy.Set("address", address_object(env, meta.proxy));
+  proxy.Set("tlvs", list);
+  object.Set("proxy", proxy);
+  return object;
+}
 
 Napi::Object histogram_object(Napi::Env env, const Histogram& histogram) {
   Napi::Object buckets = Napi::Object::New(env);

@@ -12,10 +12,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "../conn/meta.h"
 #include "../frame/framer.h"
 #include "../loop/layout.h"
 #include "../pool/memory.h"
-#include "../pool/meta.h"
 
 namespace gaidaros {
 
@@ -40,6 +40,7 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   struct Known {
     uint32_t generation = 0;
     ConnectionMeta meta;
+    std::vector<uint8_t> tlvs;
   };
   struct RequestId {
     uint32_t slot;

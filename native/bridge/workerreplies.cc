@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "insight.h"
 #include "values.h"
 #include "workerengine.h"
 
@@ -232,14 +233,8 @@ Napi::Value WorkerEngine::info(const Napi::CallbackInfo& info) {
   auto found = known_.find(slot);
   bool is_known = found != known_.end() && found->second.generation == generation;
   if (!is_known && sticky_) return env_.Undefined();
-  ConnectionMeta meta = is_known ? found->second.meta : ConnectionMeta{};
-  Napi::Object object = Napi::Object::New(env_);
-  object.Set("remote", address_object(env_, meta.remote));
-  object.Set("local", address_object(env_, meta.local));
-  object.Set("bytesIn", static_cast<double>(meta.bytes_in));
-  object.Set("bytesOut", static_cast<double>(meta.bytes_out));
-  object.Set("requests", static_cast<double>(meta.requests));
-  return object;
+  if (!is_known) return info_object(env_, {}, {});
+  return info_object(env_, found->second.meta, found->second.tlvs);
 }
 
 void WorkerEngine::set_errors(const Napi::CallbackInfo& info) {

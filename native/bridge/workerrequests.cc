@@ -135,12 +135,14 @@ uint8_t* WorkerEngine::room_in_slab(uint32_t size) {
 }
 
 void WorkerEngine::learn(const Entry& entry, std::span<const uint8_t> bytes) {
-  if (bytes.size() != sizeof(ConnectionMeta)) return;
+  if (bytes.size() < sizeof(ConnectionMeta)) return;
   Known& known = known_[entry.slot];
   known.generation = entry.generation;
   Address local = known.meta.local;
   std::memcpy(&known.meta, bytes.data(), sizeof known.meta);
   if (known.meta.local.family == 0) known.meta.local = local;
+  std::span<const uint8_t> tlvs = bytes.subspan(sizeof known.meta);
+  known.tlvs.assign(tlvs.begin(), tlvs.end());
 }
 
 void WorkerEngine::heed(const Entry& entry) {

@@ -12,6 +12,7 @@
 #include "../core/input_buffer.h"
 #include "../core/timer_wheel.h"
 #include "../frame/framer.h"
+#include "../frame/proxy_header.h"
 #include "../net/address.h"
 #include "filter.h"
 #include "reason.h"
@@ -52,6 +53,12 @@ struct Backlog {
   bool idle() const { return output.empty() && held.empty(); }
 };
 
+// What a proxy has said of a connection that it passed on.
+struct Proxied {
+  Address proxy;  // its own address
+  ProxyHeader header;
+};
+
 struct Connection {
   int fd = -1;
   uint32_t slot = 0;
@@ -75,6 +82,8 @@ struct Connection {
   bool finished : 1 = false;     // end of input was taken care of
   bool filter_done : 1 = false;  // its filters have said their last
   bool sampled : 1 = false;      // the time of request `sampled_sequence` is being taken
+
+  bool greeting : 1 = false;  // a PROXY header has to come first
 
   // Poller's own.
   uint8_t poll_flags = 0;
@@ -102,6 +111,7 @@ struct Connection {
   std::unique_ptr<InputBuffer> input;
   std::unique_ptr<Backlog> backlog;
   std::unique_ptr<Filter> filter;
+  std::unique_ptr<Proxied> proxied;
 
   ConnId id() const { return {slot, generation}; }
   uint32_t in_flight() const { return next_sequence - reply_sequence; }

@@ -9,14 +9,19 @@
 #include <span>
 #include <vector>
 
+#include "reason.h"
+
 namespace gaidaros {
+
+struct Connection;
 
 class Filter {
  public:
   enum class Status : uint8_t {
     kOk,
     kEnd,    // decode: the stream ended inside the filter (close_notify); nothing may follow
-    kError,  // the connection is closed with reason filter_error
+    kError,  // the connection is closed with reason()
+    kDone,   // decode: its part is done; it leaves the chain, `plain` is what it did not need
   };
 
   virtual ~Filter() = default;
@@ -36,6 +41,10 @@ class Filter {
   }
   // We end the stream: appends what has to be said last.
   virtual void end(std::vector<uint8_t>& output) { (void)output; }
+
+  // It is out of the chain: tells the connection what it has learned.
+  virtual void leave(Connection&) {}
+  virtual Reason reason() const { return Reason::filter_error; }
 
   // The next filter towards the framer; null: the framer is next.
   std::unique_ptr<Filter> next;

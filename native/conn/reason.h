@@ -26,7 +26,10 @@ namespace gaidaros {
   X(max_connections)        \
   X(max_connections_per_ip) \
   X(filter_error)           \
-  X(worker_lost)
+  X(worker_lost)            \
+  X(proxy_error)            \
+  X(proxy_denied)           \
+  X(proxy_timeout)
 
 enum class Reason : uint8_t {
 #define X(name) name,

@@ -67,6 +67,8 @@ ProxyResult parse_line(std::string_view text, uint32_t used, ProxyHeader& header
   bool is_last = text.find(' ') == std::string_view::npos;
   std::optional<uint16_t> to = port_of(word(text));
   if (!from || !to || !is_last) return refuse("PROXY v1: wanted two ports from 0 to 65535");
+  if (source.find('%') != source.npos || destination.find('%') != destination.npos)
+    return refuse("PROXY v1: wanted addresses without a zone");
   std::optional<Address> first = Address::parse(source, *from);
   std::optional<Address> second = Address::parse(destination, *to);
   if (!first || !second || first->is_v6() != is_v6 || second->is_v6() != is_v6)
@@ -122,7 +124,7 @@ ProxyResult parse_tlvs(std::span<const uint8_t> whole, uint32_t at, ProxyHeader&
       if (value.size() != kCrcBytes || told != crc32c(whole, value))
         return refuse("PROXY v2: wanted the CRC32C of the header");
     } else if (type != kNoop) {
-      header.tlvs.push_back({type, {value.begin(), value.end()}});
+      header.tlvs.insert(header.tlvs.end(), value.data() - 3, value.data() + value.size());
     }
   }
   return {Status::done, end};

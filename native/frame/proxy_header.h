@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "../net/address.h"
@@ -13,11 +12,6 @@ namespace gaidaros {
 
 enum class ProxyVersions : uint8_t { v1, v2, either };
 
-struct ProxyTlv {
-  uint8_t type;
-  std::string value;
-};
-
 struct ProxyHeader {
   uint8_t version = 0;
   // The proxy speaks for itself (LOCAL, a health check), or does not know who it speaks for
@@ -25,8 +19,20 @@ struct ProxyHeader {
   bool local = false;
   Address source;
   Address destination;
-  std::vector<ProxyTlv> tlvs;  // in their order; NOOP and CRC32C left out
+  // As they came: type, two bytes of length, value. NOOP and CRC32C are left out.
+  std::vector<uint8_t> tlvs;
 };
+
+// Calls take(type, value) for each.
+template <typename Take>
+void each_tlv(std::span<const uint8_t> tlvs, Take take) {
+  while (tlvs.size() >= 3) {
+    size_t size = static_cast<size_t>(tlvs[1] << 8 | tlvs[2]);
+    if (size > tlvs.size() - 3) return;
+    take(tlvs[0], tlvs.subspan(3, size));
+    tlvs = tlvs.subspan(3 + size);
+  }
+}
 
 // Addresses and TLVs of version 2 together; a proxy of today sends some hundred bytes.
 constexpr uint32_t kMaxProxyHeader = 16 + 4096;

@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "../conn/proxy_filter.h"
 #include "loop.h"
 
 namespace gaidaros {
@@ -93,12 +95,17 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
   connection.peer = peer;
   connection.since_ms = connection.last_ms = now_;
   stats_.active++;
-  count_address(connection, 1);
+  if (!options_.proxy.on) count_address(connection, 1);
   if (options_.disable_nagle || options_.nodelay) {
     stats_.syscalls.setsockopt++;
     set_nodelay(fd);
   }
-  if (options_.want_opened) push_record(RecordKind::opened, connection, 0, 0, 0);
+  if (options_.proxy.on) {
+    connection.filter = std::make_unique<ProxyFilter>(options_.proxy.versions);
+    connection.greeting = true;
+  }
+  if (options_.want_opened && !connection.greeting)
+    push_record(RecordKind::opened, connection, 0, 0, 0);
   poller_->open(connection);
   arm(connection);
   if (options_.limits.max_connections > 0 && stats_.active >= options_.limits.max_connections)
@@ -111,12 +118,38 @@ bool Loop::admit(const Address& peer, Reason& refusal) const {
   const Limits& limits = options_.limits;
   refusal = Reason::shutdown;
   if (closing_ || !started_) return false;
+  if (!believes(peer)) {
+    refusal = Reason::proxy_denied;
+    return false;
+  }
   refusal = Reason::max_connections;
   if (limits.max_connections > 0 && stats_.active >= limits.max_connections) return false;
   refusal = Reason::max_connections_per_ip;
-  if (limits.max_connections_per_ip == 0) return true;
+  return options_.proxy.on || has_room_for(peer);
+}
+
+bool Loop::has_room_for(const Address& peer) const {
+  uint32_t most = options_.limits.max_connections_per_ip;
+  if (most == 0) return true;
   auto found = per_address_.find(address_key(peer));
-  return found == per_address_.end() || found->second < limits.max_connections_per_ip;
+  return found == per_address_.end() || found->second < most;
+}
+
+// What this peer says of others may be taken for true.
+bool Loop::believes(const Address& peer) const {
+  const ProxyOptions& proxy = options_.proxy;
+  return !proxy.on || proxy.allow.empty() ||
+         std::any_of(proxy.allow.begin(), proxy.allow.end(),
+                     [&peer](const Network& network) { return network.contains(peer); });
+}
+
+// Its proxy has said who it is: only now is it one of its address's connections, and one that the
+// handler may hear of.
+void Loop::introduced(Connection& connection) {
+  bool has_room = has_room_for(connection.peer);
+  count_address(connection, 1);
+  if (!has_room) return close(connection, Reason::max_connections_per_ip);
+  if (options_.want_opened) push_record(RecordKind::opened, connection, 0, 0, 0);
 }
 
 // Closes at once; for the log it is a connection like any other, with a slot until its record is

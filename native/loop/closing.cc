@@ -38,7 +38,7 @@ void Loop::close(Connection& connection, Reason reason) {
   connection.mourned = connection.watched || options_.want_closed || is_abnormal(reason);
   stats_.closed[static_cast<unsigned>(reason)]++;
   stats_.active--;
-  count_address(connection, -1);
+  if (!connection.greeting) count_address(connection, -1);
   wheel_.cancel(connection.slot);
   if (connection.mourned) push_event(RecordKind::closed, connection, static_cast<uint32_t>(reason));
   if (connection.reset) reset_on_close(connection.fd);

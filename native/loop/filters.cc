@@ -59,16 +59,31 @@ Filter::Status Loop::pass(Connection& connection, Filter* first) {
   Filter::Status outcome = Filter::Status::kOk;
   std::vector<uint8_t> next;
   std::vector<uint8_t> reply;
-  for (Filter* filter = first; filter != nullptr && !plain_.empty(); filter = filter->next.get()) {
+  for (Filter* filter = first; filter != nullptr && !plain_.empty();) {
     next.clear();
     Filter::Status status = filter->decode(plain_, next, reply);
-    if (status == Filter::Status::kError) close(connection, Reason::filter_error);
+    if (status == Filter::Status::kError) close(connection, filter->reason());
     if (status == Filter::Status::kEnd) outcome = status;
     plain_.swap(next);
     if (!reply.empty()) encode(connection, std::exchange(reply, {}), filter);
     if (!connection.live()) return Filter::Status::kError;
+    Filter* behind = filter->next.get();
+    if (status == Filter::Status::kDone) take_out(connection, filter);
+    if (!connection.live()) return Filter::Status::kError;
+    filter = behind;
   }
   return outcome;
+}
+
+// The filter's part is done.
+void Loop::take_out(Connection& connection, Filter* filter) {
+  std::unique_ptr<Filter>* place = &connection.filter;
+  while (place->get() != filter) place = &(*place)->next;
+  std::unique_ptr<Filter> taken = std::move(*place);
+  *place = std::move(taken->next);
+  bool was_greeting = connection.greeting;
+  taken->leave(connection);
+  if (was_greeting && !connection.greeting) introduced(connection);
 }
 
 // While records are handed out none can be added, so then the bytes wait, too.
@@ -88,7 +103,7 @@ bool Loop::finish_filters(Connection& connection, Filter* first) {
   for (Filter* filter = first; filter != nullptr; filter = filter->next.get()) {
     plain_.clear();
     if (filter->finish(plain_) == Filter::Status::kError) {
-      close(connection, Reason::filter_error);
+      close(connection, filter->reason());
       return false;
     }
     if (pass(connection, filter->next.get()) == Filter::Status::kError) return false;
@@ -106,7 +121,7 @@ void Loop::encode(Connection& connection, std::span<const uint8_t> bytes, const 
   for (Filter* filter : way_out(connection.filter.get(), behind)) {
     coded.clear();
     if (filter->encode(plain, true, coded) == Filter::Status::kError)
-      return close(connection, Reason::filter_error);
+      return close(connection, filter->reason());
     plain.swap(coded);
   }
   if (!plain.empty()) queue(connection, plain);

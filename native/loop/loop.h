@@ -195,6 +195,9 @@ class Loop final : private PollerSink {
   void pause_accepting(uint8_t why);
   void resume_accepting(uint8_t why);
   bool admit(const Address& peer, Reason& refusal) const;
+  bool believes(const Address& peer) const;
+  bool has_room_for(const Address& peer) const;
+  void introduced(Connection& connection);
   void refuse(uint16_t listener, int fd, const Address& peer, Reason reason);
   void shed(uint16_t listener);
   void open_reserve();
@@ -219,6 +222,7 @@ class Loop final : private PollerSink {
   // filters.cc
   void decode(Connection& connection, std::span<const uint8_t> bytes, Filter* first);
   Filter::Status pass(Connection& connection, Filter* first);
+  void take_out(Connection& connection, Filter* filter);
   void take_plain(Connection& connection);
   bool finish_filters(Connection& connection, Filter* first);
   void encode(Connection& connection, std::span<const uint8_t> bytes,

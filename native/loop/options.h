@@ -4,8 +4,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "../frame/framer.h"
+#include "../frame/proxy_header.h"
+#include "../net/network.h"
 
 namespace gaidaros {
 
@@ -29,6 +32,14 @@ struct Limits {
   uint32_t stall_warning = 0;
 };
 
+// A PROXY header before each connection.
+struct ProxyOptions {
+  bool on = false;
+  ProxyVersions versions = ProxyVersions::either;
+  uint32_t timeout = 5'000;
+  std::vector<Network> allow;  // who may send one; empty: everybody
+};
+
 struct LoopOptions {
   PollingType polling = PollingType::edge;
   bool send_batching = true;
@@ -40,6 +51,7 @@ struct LoopOptions {
   uint32_t recv_bytes = 16 * 1024;
   uint32_t poll_timeout = 1'000;
   Limits limits;
+  ProxyOptions proxy;
   std::unique_ptr<Framer> framer;  // null: bytes go up as chunks, framing is the host's business
 };
 

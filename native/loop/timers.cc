@@ -38,6 +38,10 @@ bool Loop::deadline(const Connection& connection, uint32_t& due, Reason& reason)
     return any;
   }
   if (connection.paused != 0 || connection.has_output()) return any;
+  if (connection.greeting) {
+    at(connection.since_ms, options_.proxy.timeout, Reason::proxy_timeout);
+    return any;
+  }
   if (connection.partial) {
     at(connection.frame_since, limits.frame_timeout, Reason::frame_timeout);
   } else if (connection.bytes_in == 0) {

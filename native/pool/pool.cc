@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "../conn/meta.h"
 #include "../core/clock.h"
 
 namespace gaidaros {
@@ -279,14 +280,9 @@ void Pool::assign(Loop& loop, Member& member, Entry entry, const Cargo& cargo) {
 void Pool::tell(Loop& loop, Member& member, ConnId id) {
   const Connection* connection = loop.find(id);
   if (connection == nullptr) return;
-  ConnectionMeta meta;
-  meta.remote = connection->peer;
-  if (connection->fd >= 0) meta.local = local_address(connection->fd);
-  meta.bytes_in = connection->bytes_in;
-  meta.bytes_out = connection->bytes_out;
-  meta.requests = connection->next_sequence;
+  ConnectionMeta meta = meta_of(*connection);
   std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(&meta), sizeof meta);
-  give(member, {kEntryMeta, id.slot, id.generation, 0, 0, 0, 0, 0}, {{}, bytes});
+  give(member, {kEntryMeta, id.slot, id.generation, 0, 0, 0, 0, 0}, {bytes, tlvs_of(*connection)});
 }
 
 uint32_t Pool::take_off(Member& member, const Entry& entry, const Cargo& cargo) {

@@ -14,7 +14,6 @@
 #include "../loop/loop.h"
 #include "channel.h"
 #include "memory.h"
-#include "meta.h"
 
 namespace gaidaros {
 

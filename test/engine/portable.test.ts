@@ -176,6 +176,7 @@ function makeOptions(setting: Setting): EngineOptions {
     pollTimeout: 1000,
     busyPoll: 0,
     framer: LINE,
+    proxy: { versions: 'off', timeout: 0, allow: [] },
     wantOpened: false,
     wantClosed: true,
     ...setting,

@@ -107,9 +107,11 @@ TEST_CASE("PROXY v2: addresses, LOCAL, families that have no address of ours") {
 TEST_CASE("PROXY v2: TLVs and their checksum") {
   std::string tlvs = "\x01\x00\x02h2\x04\x00\x01x\x02\x00\x01n"s;
   Parsed parsed = parse(v2(0x21, 0x11, kV4 + tlvs));
-  CHECK_EQ(parsed.header.tlvs.size(), 2u);
-  CHECK_EQ(parsed.header.tlvs[0].type, 1);
-  CHECK_EQ(parsed.header.tlvs[0].value, "h2");
+  std::string seen;
+  each_tlv(parsed.header.tlvs, [&](uint8_t type, std::span<const uint8_t> value) {
+    seen += std::to_string(type) + "=" + std::string(value.begin(), value.end()) + ";";
+  });
+  CHECK_EQ(seen, "1=h2;2=n;");
   refused(v2(0x21, 0x11, kV4 + "\x01\x00\x03h2"s));
   refused(v2(0x21, 0x11, kV4 + "\x01"s));
   refused(v2(0x21, 0x11, kV4 + "\x03\x00\x04\0\0\0\0"s));

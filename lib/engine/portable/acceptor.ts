@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net'
 import { KIND } from '../layout.js'
+import { networks } from '../network.js'
 import type { CloseReason } from '../reasons.js'
 import type { Arrivals } from './arrivals.js'
 import type { Closing } from './closing.js'
@@ -14,12 +15,15 @@ export class Acceptor {
   readonly #closing: Closing
   readonly #arrivals: Arrivals
   readonly #receiver = new Receiver()
+  readonly #believes: (address: string) => boolean
   readonly #perIp = new Map<string, number>()
 
   constructor(context: Context, closing: Closing, arrivals: Arrivals) {
     this.#context = context
     this.#closing = closing
     this.#arrivals = arrivals
+    arrivals.onIntroduced = (connection) => this.introduced(connection)
+    this.#believes = networks(context.options.proxy.allow)
   }
 
   accept(accepted: Socket): void {
@@ -33,26 +37,44 @@ export class Acceptor {
     )
     counters.accepted++
     counters.active++
-    this.#count(connection, 1)
     this.#arrivals.attach(connection)
+    if (options.proxy.versions !== 'off')
+      connection.greeting = { since: performance.now(), held: Buffer.alloc(0) }
+    else this.#count(connection, 1)
     if (refused !== undefined) this.#closing.close(connection, refused)
-    else if (options.wantOpened) this.#context.tell(KIND.opened, connection, 0)
+    else if (connection.greeting === undefined) this.#announce(connection)
     if (refused === undefined) socket.resume()
+  }
+
+  /** Its proxy has said who it is: only now is it one of its address's connections, and one to be heard of. */
+  introduced(connection: Connection): void {
+    const refused = this.#crowded(connection.remote.address)
+    this.#count(connection, 1)
+    if (refused) this.#closing.close(connection, 'max_connections_per_ip')
+    else this.#announce(connection)
+  }
+
+  #announce(connection: Connection): void {
+    if (this.#context.options.wantOpened) this.#context.tell(KIND.opened, connection, 0)
   }
 
   /** A connection is gone. */
   gone(connection: Connection): void {
-    this.#count(connection, -1)
+    if (connection.greeting === undefined) this.#count(connection, -1)
   }
 
   #refused(address: string): CloseReason | undefined {
-    const { counters, limits } = this.#context
+    const { counters, limits, options } = this.#context
+    const { versions, allow } = options.proxy
+    if (versions !== 'off' && allow.length > 0 && !this.#believes(address)) return 'proxy_denied'
     if (limits.maxConnections > 0 && counters.active >= limits.maxConnections)
       return 'max_connections'
-    const most = limits.maxConnectionsPerIp
+    return versions === 'off' && this.#crowded(address) ? 'max_connections_per_ip' : undefined
+  }
+
+  #crowded(address: string): boolean {
+    const most = this.#context.limits.maxConnectionsPerIp
     return most > 0 && (this.#perIp.get(address) ?? 0) >= most
-      ? 'max_connections_per_ip'
-      : undefined
   }
 
   #count(connection: Connection, change: number): void {

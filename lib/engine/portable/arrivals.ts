@@ -1,5 +1,6 @@
 // Where node:net reports what happens on a connection.
 
+import { parseProxyHeader } from '../../frame/proxyheader.js'
 import type { Closing } from './closing.js'
 import type { Connection } from './connection.js'
 import type { Context } from './context.js'
@@ -11,6 +12,8 @@ export class Arrivals {
   readonly #closing: Closing
   readonly #replies: Replies
   readonly #turns: Turns
+  /** Called when the PROXY header of a connection was taken. */
+  onIntroduced: (connection: Connection) => void = () => {}
 
   constructor(context: Context, closing: Closing, replies: Replies, turns: Turns) {
     this.#context = context
@@ -30,6 +33,11 @@ export class Arrivals {
 
   /** Takes what has come, which lies in `chunk` for as long as this call lasts. */
   received(connection: Connection, chunk: Buffer): void {
+    if (connection.greeting !== undefined) {
+      const rest = this.#greeted(connection, chunk)
+      if (rest === undefined || rest.length === 0 || connection.dead) return
+      chunk = rest
+    }
     const { counters, spool } = this.#context
     const { length } = chunk
     counters.bytes_in += length
@@ -43,8 +51,37 @@ export class Arrivals {
     this.#turns.pump(connection)
   }
 
+  /** Takes the PROXY header. @returns what came behind it; undefined: it is not whole, or none */
+  #greeted(connection: Connection, chunk: Buffer): Buffer | undefined {
+    const { versions } = this.#context.options.proxy
+    const greeting = connection.greeting
+    if (greeting === undefined || versions === 'off') return chunk
+    this.#context.counters.bytes_in += chunk.length
+    greeting.held = Buffer.concat([greeting.held, chunk])
+    const result = parseProxyHeader(greeting.held, versions)
+    if (result.status === 'refused') this.#closing.close(connection, 'proxy_error')
+    if (result.status !== 'done') return undefined
+    const { header, used } = result
+    const rest = greeting.held.subarray(used)
+    this.#context.counters.bytes_in -= rest.length
+    connection.greeting = undefined
+    connection.acceptedAt = performance.now()
+    connection.touched = true
+    connection.proxy = { version: header.version, address: connection.remote, tlvs: header.tlvs }
+    connection.remote = header.source ?? connection.remote
+    connection.local = header.destination ?? connection.local
+    this.onIntroduced(connection)
+    // It is heard of before its first request.
+    if (this.#context.events.length > 0) this.#turns.tell()
+    return rest
+  }
+
   /** The peer has sent FIN. */
   #end(connection: Connection): void {
+    if ((connection.greeting?.held.length ?? 0) > 0) {
+      this.#closing.close(connection, 'proxy_error')
+      return
+    }
     connection.eof = true
     this.#turns.pump(connection)
   }

@@ -2,7 +2,7 @@
 // in arrivals.ts, turns.ts and sweep.ts.
 
 import type { Socket } from 'node:net'
-import type { Address, ConnectionInfo, Limits } from '../engine.js'
+import type { Address, ConnectionInfo, Limits, ProxyInfo } from '../engine.js'
 import type { CloseReason } from '../reasons.js'
 import { Inbox } from './inbox.js'
 import { Output } from './output.js'
@@ -36,8 +36,12 @@ export class Connection {
   readonly slot: number
   readonly generation: number
   readonly socket: Socket
-  readonly remote: Address
-  readonly local: Address
+  /** As the proxy says, once it has. */
+  remote: Address
+  local: Address
+  proxy: ProxyInfo | undefined
+  /** Since when its PROXY header is waited for, and what is there of it. */
+  greeting: { since: number; held: Buffer } | undefined
   readonly inbox = new Inbox()
   readonly output: Output
   readonly pipeline: Pipeline
@@ -108,9 +112,10 @@ export class Connection {
   }
 
   get info(): ConnectionInfo {
-    const { remote, local, bytesIn, requests } = this
+    const { remote, local, proxy, bytesIn, requests } = this
     const unsent = this.dead ? this.unsent : this.socket.writableLength
-    return { remote, local, bytesIn, requests, bytesOut: this.output.written - unsent }
+    const bytesOut = this.output.written - unsent
+    return { remote, local, bytesIn, requests, bytesOut, ...(proxy && { proxy }) }
   }
 
   /** There is something to cut, or an end to look at. */

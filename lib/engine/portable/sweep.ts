@@ -14,12 +14,12 @@ const SHORTEST = 5
 const LONGEST = 500
 
 /** The time between two sweeps under these limits. */
-function intervalOf(limits: Limits): number {
+function intervalOf(limits: Limits, proxyTimeout: number): number {
   const { firstByteTimeout, frameTimeout, idleTimeout, writeTimeout, handlerTimeout } = limits
   const { lingerIdleTimeout, lingerTimeout } = limits
   const timeouts = [firstByteTimeout, frameTimeout, idleTimeout, writeTimeout, handlerTimeout]
   const shortest = Math.min(
-    ...[...timeouts, lingerIdleTimeout, lingerTimeout].filter((ms) => ms > 0),
+    ...[...timeouts, lingerIdleTimeout, lingerTimeout, proxyTimeout].filter((ms) => ms > 0),
   )
   return Math.min(LONGEST, Math.max(SHORTEST, Math.floor(shortest / SWEEPS)))
 }
@@ -49,12 +49,17 @@ export class Sweep {
 
   /** There are connections. */
   start(): void {
-    this.#timer ??= setInterval(() => this.#sweep(), intervalOf(this.#context.limits))
+    this.#timer ??= setInterval(() => this.#sweep(), this.#interval())
   }
 
   stop(): void {
     clearInterval(this.#timer)
     this.#timer = undefined
+  }
+
+  #interval(): number {
+    const { limits, options } = this.#context
+    return intervalOf(limits, options.proxy.versions === 'off' ? 0 : options.proxy.timeout)
   }
 
   /** Limits were swapped. */
@@ -93,11 +98,15 @@ export class Sweep {
   }
 
   #open(connection: Connection, now: number): CloseReason | undefined {
-    const { limits } = this.#context
+    const { limits, options } = this.#context
     const { acceptedAt, bytesIn, frameAt, idleAt, partial, progressAt, waitingSince } = connection
     if (over(limits.writeTimeout, progressAt, now)) return 'write_timeout'
     if (waitingSince !== undefined && over(limits.handlerTimeout, waitingSince, now))
       return 'handler_timeout'
+    if (connection.greeting !== undefined)
+      return over(options.proxy.timeout, connection.greeting.since, now)
+        ? 'proxy_timeout'
+        : undefined
     if (bytesIn === 0 && over(limits.firstByteTimeout, acceptedAt, now)) return 'first_byte_timeout'
     if (partial && over(limits.frameTimeout, frameAt, now)) return 'frame_timeout'
     if (connection.pipeline.inFlight > 0 || connection.queued > 0) return undefined

@@ -16,6 +16,7 @@ import { keepalive } from './keepalive.js'
 import { addresses, options } from './options.js'
 import { order } from './order.js'
 import { pipelining } from './pipelining.js'
+import { proxy } from './proxy.js'
 import { shutdown } from './shutdown.js'
 import { statistics } from './statistics.js'
 import { streaming } from './streaming.js'
@@ -38,6 +39,7 @@ export const SUBJECTS: Record<string, Cases> = {
   connection: hooks,
   options,
   addresses,
+  'PROXY protocol': proxy,
   'start and stop': shutdown,
   statistics,
   'bad input': badinput,
@@ -51,6 +53,7 @@ const FILES: Record<string, string> = {
   'types of requests and replies': 'codec',
   connection: 'hooks',
   addresses: 'options',
+  'PROXY protocol': 'proxy',
   'start and stop': 'shutdown',
   'bad input': 'badinput',
 }

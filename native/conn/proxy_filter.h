@@ -1,0 +1,28 @@
+// Takes the PROXY header off the front of a connection and tells the connection what it says; then
+// it leaves the chain.
+#pragma once
+
+#include "../frame/proxy_header.h"
+#include "filter.h"
+
+namespace gaidaros {
+
+class ProxyFilter final : public Filter {
+ public:
+  explicit ProxyFilter(ProxyVersions versions) : versions_(versions) {}
+
+  Status decode(std::span<const uint8_t> input, std::vector<uint8_t>& plain,
+                std::vector<uint8_t>& reply) override;
+  Status encode(std::span<const uint8_t> plain, bool flush, std::vector<uint8_t>& output) override;
+  Status finish(std::vector<uint8_t>& plain) override;
+  void leave(Connection& connection) override;
+  Reason reason() const override { return Reason::proxy_error; }
+
+ private:
+  ProxyVersions versions_;
+  std::vector<uint8_t> held_;
+  uint32_t used_ = 0;
+  ProxyHeader header_;
+};
+
+}  // namespace gaidaros
