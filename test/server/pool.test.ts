@@ -281,9 +281,16 @@ t.test('TTIN, TTOU and WINCH', async (t) => {
   await eventually('one fewer', () => livingOf(pid).length === 1)
   await ask(port)
   command.child.kill('SIGWINCH')
-  await eventually('none', () => livingOf(pid).length === 0)
-  const waiting = Client.connect(port)
-  const client = await waiting
+  // Not even a zombie: the supervisor knows that it has no server process, and goes on all the same.
+  await eventually('none', () => childrenOf(pid).length === 0)
+  for (let times = 2; times <= 4; times++) {
+    command.child.kill('SIGWINCH')
+    await eventually(
+      'the supervisor hears it',
+      () => command.stdout.split('SIGWINCH: ').length > times,
+    )
+  }
+  const client = await Client.connect(port)
   client.socket.write('queued\n')
   command.child.kill('SIGHUP')
   t.match(await client.lines(1), [/queued$/], 'a connection that waited is answered')
