@@ -40,6 +40,7 @@ export class Sweep {
   readonly #closing: Closing
   readonly #replies: Replies
   #timer: NodeJS.Timeout | undefined
+  #due: NodeJS.Immediate | undefined
 
   constructor(context: Context, closing: Closing, replies: Replies) {
     this.#context = context
@@ -49,12 +50,14 @@ export class Sweep {
 
   /** There are connections. */
   start(): void {
-    this.#timer ??= setInterval(() => this.#sweep(), intervalOf(this.#context.limits))
+    this.#timer ??= setInterval(() => this.#schedule(), intervalOf(this.#context.limits))
   }
 
   stop(): void {
     clearInterval(this.#timer)
+    clearImmediate(this.#due)
     this.#timer = undefined
+    this.#due = undefined
   }
 
   /** Limits were swapped. */
@@ -62,6 +65,14 @@ export class Sweep {
     if (this.#timer === undefined) return
     this.stop()
     this.start()
+  }
+
+  /** A loop that was busy for long runs its timers before it reads: what has come meanwhile is read first. */
+  #schedule(): void {
+    this.#due ??= setImmediate(() => {
+      this.#due = undefined
+      this.#sweep()
+    })
   }
 
   #sweep(): void {
