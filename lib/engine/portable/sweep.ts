@@ -109,8 +109,9 @@ export class Sweep {
     if (over(limits.writeTimeout, progressAt, now)) return 'write_timeout'
     if (waitingSince !== undefined && over(limits.handlerTimeout, waitingSince, now))
       return 'handler_timeout'
-    if (bytesIn === 0 && over(limits.firstByteTimeout, acceptedAt, now)) return 'first_byte_timeout'
-    if (partial && over(limits.frameTimeout, frameAt, now)) return 'frame_timeout'
+    if (bytesIn === 0)
+      return over(limits.firstByteTimeout, acceptedAt, now) ? 'first_byte_timeout' : undefined
+    if (partial) return over(limits.frameTimeout, frameAt, now) ? 'frame_timeout' : undefined
     if (connection.pipeline.inFlight > 0 || connection.queued > 0) return undefined
     return over(limits.idleTimeout, idleAt, now) ? 'idle_timeout' : undefined
   }
