@@ -1,8 +1,8 @@
 // Waiting for a condition or a promise, never for a time: each wait has a deadline that a slow machine or a
 // sanitizer build stretches (GAIDAROS_TEST_SLOW multiplies it).
 
-/** How many times slower than usual everything is taken to be. */
-export const SLOWNESS = Number(process.env['GAIDAROS_TEST_SLOW'] ?? '1')
+/** How many times slower than usual everything is taken to be; a CI machine has neighbours. */
+export const SLOWNESS = Number(process.env['GAIDAROS_TEST_SLOW'] ?? (process.env['CI'] ? '2' : '1'))
 
 /** The longest that one wait may take, milliseconds. */
 export const DEADLINE_MS = 30_000 * SLOWNESS
