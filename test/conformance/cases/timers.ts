@@ -44,7 +44,7 @@ export const timers: Cases = {
   },
 
   'first_byte_timeout: not once a byte has come': async (t, ctx) => {
-    const served = await ctx.serve({ firstByteTimeout: PATIENT, frameTimeout: 0 })
+    const served = await ctx.serve({ firstByteTimeout: PATIENT })
     const slow = await served.connect()
     slow.send('a')
     const silent = await served.connect()
