@@ -33,15 +33,27 @@ function overdue(what: Describe, ms: number): Error {
   return new Error(`no ${typeof what === 'string' ? what : what()} within ${ms} ms`)
 }
 
-/** Waits until `condition` holds; throws with `what` after the deadline. */
+/** Deadlines that one wait may take at most, however steadily it comes nearer to its end. */
+const MOST_STEPS = 8
+
+/**
+ * Waits until `condition` holds; throws with `what` after the deadline.
+ * @param progress moves while what is waited for is on its way: the deadline is then that of the next step
+ */
 export async function until(
   condition: () => boolean,
   what: Describe,
   ms = DEADLINE_MS,
+  progress: () => number = () => 0,
 ): Promise<void> {
-  const end = performance.now() + ms
+  const end = performance.now() + MOST_STEPS * ms
+  let moved = performance.now()
+  let before = progress()
   while (!condition()) {
-    if (performance.now() > end) throw overdue(what, ms)
+    const now = progress()
+    if (now !== before) moved = performance.now()
+    if (performance.now() > Math.min(end, moved + ms)) throw overdue(what, ms)
+    before = now
     await tick()
   }
 }

@@ -92,6 +92,10 @@ export class Served {
       () => what(this.stats()),
       () => `${name}; statistics: ${JSON.stringify(this.shownStats())}`,
       ms,
+      () => {
+        const { accepted, active, requests, bytes_in, bytes_out } = this.stats()
+        return accepted - active + requests + bytes_in + bytes_out
+      },
     )
   }
 
