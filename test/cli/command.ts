@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
-const DEADLINE_MS = 60_000
+const DEADLINE_MS = 120_000
 
 export interface Ending {
   code: number | null
