@@ -965,12 +965,15 @@ t.test('timers', async (t) => {
   })
 
   t.test('idle_timeout does not run while a request is in flight', async (t) => {
-    const { engine, host, connected } = await serve(t, later)
+    const respond: Respond = (record, on) =>
+      (record.bytes.includes('idle') ? same : later)(record, on)
+    const { engine, host, connected } = await serve(t, respond)
     const slow = await connected()
     slow.socket.write('0\n')
     await until('the request', () => host.seen.length === 1)
     engine.setLimits({ ...OFF, idleTimeout: 50 })
     const idle = await connected()
+    idle.socket.write('idle\n')
     await until('the idle one', () => idle.ended)
     t.equal(slow.ended, false)
     engine.reply(0, host.seen[0]?.generation ?? -1, 0, Buffer.from('late'), 0)

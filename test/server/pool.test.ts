@@ -198,7 +198,7 @@ for (const engine of ENGINES) {
   t.test(`${engine}: HUPs under connectors refuse and reset nothing`, async (t) => {
     const { command, pid, port, file } = await start(t, [
       ...['-S', 'procpool', '-N', '2', '--engine', engine],
-      ...['--idle-timeout', '0', '--first-byte-timeout', '0'],
+      ...['--idle-timeout', '0', '--first-byte-timeout', '0', '--reload-grace', '10m'],
     ])
     const held = await hold(port, 6)
     const first = new Set(livingOf(pid))
@@ -241,7 +241,9 @@ for (const engine of ENGINES) {
   })
 
   t.test(`${engine}: USR2, then QUIT: the new binary takes over`, async (t) => {
-    const { command, port } = await start(t, ['-S', 'procpool', '-N', '2', '--engine', engine])
+    const { command, port } = await start(t, [
+      ...['-S', 'procpool', '-N', '2', '--engine', engine, '--reload-grace', '10m'],
+    ])
     const held = await hold(port, 4)
     await answers(held)
     const connectors = new Connectors(port, 4)
