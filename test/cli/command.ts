@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
-const DEADLINE_MS = 60_000
+const DEADLINE_MS = 120_000
 
 export interface Ending {
   code: number | null
@@ -133,13 +133,14 @@ export class Client {
     return new Client(socket)
   }
 
-  /** Waits until so many lines were received in all. */
+  /** Waits until so many lines were received in all; fails when the server leaves before. */
   async lines(wanted: number): Promise<string[]> {
     const signal = AbortSignal.timeout(DEADLINE_MS)
     for (;;) {
       const lines = this.received.split('\n').slice(0, -1)
       if (lines.length >= wanted) return lines
-      await once(this.socket, 'data', { signal })
+      if (this.socket.closed) throw new Error(`the server left after ${this.received.slice(-200)}`)
+      await Promise.race([once(this.socket, 'data', { signal }), this.closed])
     }
   }
 }

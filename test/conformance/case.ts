@@ -43,6 +43,11 @@ export class Context {
     return this.make(options).listen()
   }
 
+  /** What its servers counted and logged, for a case that fails. */
+  shown(): string {
+    return this.started.map((served) => served.shown()).join('\n')
+  }
+
   async teardown(): Promise<void> {
     const results = await Promise.allSettled(this.started.map((served) => served.teardown()))
     for (const result of results) if (result.status === 'rejected') throw result.reason

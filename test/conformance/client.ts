@@ -109,6 +109,7 @@ export class Client {
       () =>
         `${length} bytes from the server (there are ${this.held}: ${shown(Buffer.concat(this.chunks))})`,
       ms,
+      () => this.held,
     )
     const all = Buffer.concat(this.chunks)
     if (all.length < length) {
@@ -138,6 +139,7 @@ export class Client {
       () => this.departure !== undefined,
       () => `end from the server (${this.held} bytes so far)`,
       ms,
+      () => this.held,
     )
     const all = Buffer.concat(this.chunks)
     this.chunks = []

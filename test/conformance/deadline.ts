@@ -1,16 +1,25 @@
 // Waiting for a condition or a promise, never for a time: each wait has a deadline that a slow machine or a
 // sanitizer build stretches (GAIDAROS_TEST_SLOW multiplies it).
 
-/** How many times slower than usual everything is taken to be. */
-export const SLOWNESS = Number(process.env['GAIDAROS_TEST_SLOW'] ?? '1')
+/** How many times slower than usual everything is taken to be; a CI machine has neighbours. */
+export const SLOWNESS = Number(process.env['GAIDAROS_TEST_SLOW'] ?? (process.env['CI'] ? '2' : '1'))
 
 /** The longest that one wait may take, milliseconds. */
-export const DEADLINE_MS = 15_000 * SLOWNESS
+export const DEADLINE_MS = 30_000 * SLOWNESS
 
-/** A short time for a timer under test, as an option's value. */
+/**
+ * A short time for a timer under test, as an option's value. Only for one that nothing but the subject can run into:
+ * a machine that is busy elsewhere may keep the test from its next step for longer.
+ */
 export function brief(ms: number): string {
   return `${ms * SLOWNESS}ms`
 }
+
+/** Longer than a slow machine keeps a test from its next step, milliseconds. */
+export const PATIENCE_MS = 3000 * SLOWNESS
+
+/** A timer that must leave those alone who keep to it, or that fires when everything else has: an option's value. */
+export const PATIENT = `${PATIENCE_MS}ms`
 
 /** Resolves after `ms`; only for polling a condition and for pacing a peer, never in place of a condition. */
 export function tick(ms = 2): Promise<void> {
@@ -24,15 +33,27 @@ function overdue(what: Describe, ms: number): Error {
   return new Error(`no ${typeof what === 'string' ? what : what()} within ${ms} ms`)
 }
 
-/** Waits until `condition` holds; throws with `what` after the deadline. */
+/** Deadlines that one wait may take at most, however steadily it comes nearer to its end. */
+const MOST_STEPS = 8
+
+/**
+ * Waits until `condition` holds; throws with `what` after the deadline.
+ * @param progress moves while what is waited for is on its way: the deadline is then that of the next step
+ */
 export async function until(
   condition: () => boolean,
   what: Describe,
   ms = DEADLINE_MS,
+  progress: () => number = () => 0,
 ): Promise<void> {
-  const end = performance.now() + ms
+  const end = performance.now() + MOST_STEPS * ms
+  let moved = performance.now()
+  let before = progress()
   while (!condition()) {
-    if (performance.now() > end) throw overdue(what, ms)
+    const now = progress()
+    if (now !== before) moved = performance.now()
+    if (performance.now() > Math.min(end, moved + ms)) throw overdue(what, ms)
+    before = now
     await tick()
   }
 }

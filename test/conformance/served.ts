@@ -10,6 +10,14 @@ import { sent } from './sent.js'
 
 export type Options = Record<string, unknown>
 
+/** Timers that a case does not set are not to end it, however long the machine keeps it waiting. */
+const UNHURRIED = {
+  firstByteTimeout: '10m',
+  frameTimeout: '10m',
+  idleTimeout: '10m',
+  writeTimeout: '10m',
+} as const
+
 export class Served {
   readonly server: Pick<
     Gaidaros,
@@ -36,6 +44,7 @@ export class Served {
       shutdownGrace: '300ms',
       // A slow machine must not add lines to the log.
       stallWarning: 0,
+      ...UNHURRIED,
       log: (line) => {
         this.lines.push(line)
         const missing = unfit && /ReferenceError: \w+ is not defined/.exec(line)
@@ -83,6 +92,10 @@ export class Served {
       () => what(this.stats()),
       () => `${name}; statistics: ${JSON.stringify(this.shownStats())}`,
       ms,
+      () => {
+        const { accepted, active, requests, bytes_in, bytes_out } = this.stats()
+        return accepted - active + requests + bytes_in + bytes_out
+      },
     )
   }
 
@@ -110,8 +123,13 @@ export class Served {
     await within(Promise.resolve(this.server.close()), 'closed server')
   }
 
+  /** Its statistics and the last lines of its log. */
+  shown(): string {
+    return JSON.stringify({ statistics: this.shownStats(), log: this.lines.slice(-10) })
+  }
+
   private shownStats(): unknown {
-    const { closed, syscalls: _, ...rest } = this.stats()
+    const { closed, syscalls: _, latency: __, lag: ___, ...rest } = this.stats()
     return { ...rest, closed: Object.fromEntries(Object.entries(closed).filter(([, n]) => n > 0)) }
   }
 }

@@ -27,6 +27,7 @@ async function runCase(test: Test, variant: Variant, file: string, run: Case): P
     const reason = await Promise.race([running, ctx.unfit])
     if (reason !== undefined) return await skipCase(test, ctx, running, reason)
   } catch (error) {
+    if (error instanceof Error) error.message += `\n${ctx.shown()}`
     // What the teardown of a failed case finds is a consequence of the failure.
     await ctx.teardown().catch(() => undefined)
     throw error

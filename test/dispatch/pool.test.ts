@@ -8,7 +8,7 @@ import { Gaidaros } from '../../dist/index.js'
 import { temporary } from '../cli/command.js'
 import { unavailable } from '../conformance/available.js'
 import { Client } from '../conformance/client.js'
-import { brief, until } from '../conformance/deadline.js'
+import { PATIENT, until } from '../conformance/deadline.js'
 import { refuse, VARIANTS } from '../conformance/variant.js'
 
 // Workers are started without the flags that compile the tests.
@@ -79,7 +79,7 @@ function workers(handlerType: 'threadpool' | 'procpool'): void {
   void t.test(
     `${handlerType}: a turn that never ends is told with its stack, and replaced`,
     async (t) => {
-      const { connect, lines } = await serving(t, handlerType, { handlerTimeout: brief(300) })
+      const { connect, lines } = await serving(t, handlerType, { handlerTimeout: PATIENT })
       const [spins, other] = await Promise.all([connect(), connect()])
       spins.send('spin\n')
       await spins.expectEnd()
@@ -152,7 +152,7 @@ function fresh(handlerType: 'thread' | 'proc'): void {
   })
 
   void t.test(`${handlerType}: the handler is told that its connection is gone`, async (t) => {
-    const { connect, lines } = await serving(t, handlerType, { handlerTimeout: brief(300) })
+    const { connect, lines } = await serving(t, handlerType, { handlerTimeout: PATIENT })
     const client = await connect()
     await client.ask('watch\n', 'begun\n')
     await client.expectEnd()

@@ -19,7 +19,7 @@ interface Block {
   line: number
 }
 
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 90_000
 /** Blocks marked no-run, in all documents together. */
 const MOST_NOT_RUN = 5
 /** Columns of a picture of a terminal. */

@@ -13,7 +13,7 @@ import { resolve } from '../../lib/options/index.js'
 import { Client, Command, run, temporary } from '../cli/command.js'
 import { until } from '../conformance/deadline.js'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 const ENGINES = native === undefined ? ['portable'] : ['native', 'portable']
 const ROOT = process.geteuid?.() === 0
 const LOCAL = ['-h', '127.0.0.1', '-p', '0', '--allow-root']
@@ -177,11 +177,12 @@ t.test('bad clients cost little: long lines, crowds, and one that never reads', 
 
 /** Until the clients of before are noticed to have gone. */
 async function eventually<T>(what: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++)
+  const end = performance.now() + 60_000
+  for (;;)
     try {
       return await what()
     } catch (error) {
-      if (tries > 200) throw error
+      if (performance.now() > end) throw error
       await new Promise((done) => setTimeout(done, 10))
     }
 }
@@ -234,10 +235,10 @@ t.test('procpool: all together, and who does not answer is named in time', async
     pids.add((await client.lines(1))[0] ?? '')
     clients.push(client)
   }
-  const { total, processes, pid, silent } = await stats()
+  // One that is kept from the processor for a second is silent, too.
+  const { total, processes, pid } = await settled(stats, ({ silent }) => silent === 0)
   t.equal(pid, command.child.pid)
   t.equal(total.requests, clients.length)
-  t.equal(silent, 0)
   t.same(new Set(processes.map((each) => String(each.pid))), pids)
   t.equal(
     processes.reduce((sum, { stats }) => sum + (stats?.requests ?? 0), 0),
@@ -246,22 +247,20 @@ t.test('procpool: all together, and who does not answer is named in time', async
   t.match(await ask('connections 1'), { total: clients.length, connections: { length: 1 } })
 
   // It stands still for longer than anybody waits.
-  clients[0]?.socket.write('burn 9000\n')
   const blocked = Number((await clients[0]?.lines(1))?.[0])
-  await until(() => true, 'the handler')
-  let answers: Snapshot | undefined
-  const began = performance.now()
-  while (answers === undefined || answers.silent === 0) {
-    answers = await stats()
-    if (performance.now() - began > 10_000) break
+  const goOn = () => {
+    if (command.child.exitCode === null) process.kill(blocked, 'SIGCONT')
   }
-  t.equal(answers.silent, 1)
+  t.teardown(goOn)
+  process.kill(blocked, 'SIGSTOP')
+  const answers = await settled(stats, ({ silent }) => silent === 1)
   const mute = answers.processes.find(({ error }) => error !== undefined)
   t.match(mute, { pid: blocked, error: 'no answer within 1 s' })
   t.ok(answers.total.requests >= total.requests, 'what it said last still counts')
   const shown = await run(['ctl', 'workers', '--control-socket', path])
   t.match(shown, { code: 0, stdout: new RegExp(`pid ${blocked}: no answer within 1 s`) })
-  await clients[0]?.lines(2)
+  goOn()
+  await settled(stats, ({ silent }) => silent === 0)
 
   t.match(await ask('workers add'), { wanted: 3 })
   await until(() => command.child.exitCode === null, 'it')
@@ -279,11 +278,13 @@ t.test('procpool: all together, and who does not answer is named in time', async
 })
 
 async function settled(stats: () => Promise<Snapshot>, holds: (now: Snapshot) => boolean) {
-  const end = performance.now() + 30_000
-  for (let now = await stats(); !holds(now); now = await stats()) {
+  const end = performance.now() + 60_000
+  let now = await stats()
+  for (; !holds(now); now = await stats()) {
     if (performance.now() > end) throw new Error(JSON.stringify(now.processes))
     await new Promise((done) => setTimeout(done, 20))
   }
+  return now
 }
 
 t.test('handler workers are listed, and their stalls stand in the log of the server', async (t) => {
@@ -291,7 +292,9 @@ t.test('handler workers are listed, and their stalls stand in the log of the ser
   const args = ['-X', 'threadpool', '-n', '2', '--stall-warning', '50ms']
   const { ask, port, command } = await start(t, args)
   const client = await lines(port, 'a', 'burn 120')
-  await command.until(/stalled: a turn of the handler ms=1\d\d.* handler=handler.mjs:handleRequest/)
+  await command.until(
+    /stalled: a turn of the handler ms=[1-9]\d\d.* handler=handler.mjs:handleRequest/,
+  )
   t.match(command.stderr, /in=handle_request requests=1 connection=0\.0 .*worker="thread/)
   interface Workers {
     handlers: { state: string; requests: number; busy: number }[]
@@ -320,15 +323,18 @@ t.test('code outside of turns stalls a loop too; HUP changes the threshold', asy
   chmodSync(conf, 0o644)
   const { port, command, ask } = await start(t, ['-c', conf], folder)
   const client = await lines(port, 'later')
-  await command.until(/stalled: code outside of a turn ms=1\d\d/)
+  await command.until(/stalled: code outside of a turn ms=[1-9]\d\d/)
   writeFileSync(conf, '[limits]\nstall_warning = 0\n')
   command.child.kill('SIGHUP')
   await command.until(/reloaded; changed: .*stall_warning/)
   const { options } = (await ask('config')) as { options: Record<string, object> }
   t.match(options['stall_warning'], { value: '0', origin: `${conf}:2` })
+  // What it wrote until it answered once more has been read.
+  await ask('workers')
   const said = command.stderr
   client.socket.write('later\n')
   await client.lines(2)
+  await ask('workers')
   t.equal(command.stderr, said)
   client.socket.destroy()
 })
@@ -362,11 +368,11 @@ t.test('an upgrade: the new binary takes the name and keeps it', async (t) => {
       process.kill(next, 'SIGKILL')
     } catch {}
   })
-  await settled(stats, (now) => now.pid === next)
+  const back = () => eventually(stats)
+  await settled(back, (now) => now.pid === next)
   // A successor that fails gives it back.
   process.kill(next, 'SIGKILL')
   await command.until(/was ended by SIGKILL; this server goes on/)
-  const back = () => eventually(stats)
   await settled(back, (now) => now.pid === old)
 
   command.child.kill('SIGUSR2')

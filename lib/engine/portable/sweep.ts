@@ -40,6 +40,7 @@ export class Sweep {
   readonly #closing: Closing
   readonly #replies: Replies
   #timer: NodeJS.Timeout | undefined
+  #due: NodeJS.Immediate | undefined
 
   constructor(context: Context, closing: Closing, replies: Replies) {
     this.#context = context
@@ -49,12 +50,14 @@ export class Sweep {
 
   /** There are connections. */
   start(): void {
-    this.#timer ??= setInterval(() => this.#sweep(), this.#interval())
+    this.#timer ??= setInterval(() => this.#schedule(), this.#interval())
   }
 
   stop(): void {
     clearInterval(this.#timer)
+    clearImmediate(this.#due)
     this.#timer = undefined
+    this.#due = undefined
   }
 
   #interval(): number {
@@ -67,6 +70,14 @@ export class Sweep {
     if (this.#timer === undefined) return
     this.stop()
     this.start()
+  }
+
+  /** A loop that was busy for long runs its timers before it reads: what has come meanwhile is read first. */
+  #schedule(): void {
+    this.#due ??= setImmediate(() => {
+      this.#due = undefined
+      this.#sweep()
+    })
   }
 
   #sweep(): void {
@@ -107,8 +118,9 @@ export class Sweep {
       return over(options.proxy.timeout, connection.greeting.since, now)
         ? 'proxy_timeout'
         : undefined
-    if (bytesIn === 0 && over(limits.firstByteTimeout, acceptedAt, now)) return 'first_byte_timeout'
-    if (partial && over(limits.frameTimeout, frameAt, now)) return 'frame_timeout'
+    if (bytesIn === 0)
+      return over(limits.firstByteTimeout, acceptedAt, now) ? 'first_byte_timeout' : undefined
+    if (partial) return over(limits.frameTimeout, frameAt, now) ? 'frame_timeout' : undefined
     if (connection.pipeline.inFlight > 0 || connection.queued > 0) return undefined
     return over(limits.idleTimeout, idleAt, now) ? 'idle_timeout' : undefined
   }

@@ -16,8 +16,11 @@ import type { HeldSocket } from './sockets.js'
 
 /** stdin, stdout, stderr and the channel come before the sockets. */
 const FIRST_FD = 4
-/** A process that shows no progress for so long, before it is ready, is killed. */
-export const READY_MS = 10_000
+/**
+ * A process that shows no progress for so long, before it is ready, is killed: it hangs. One that is slow, on a machine
+ * that boots or has too much to do, is left its time: killed it would have to begin anew.
+ */
+const READY_MS = 60_000
 /** An answer that is not there by then is not waited for. */
 const ANSWER_MS = 1_000
 /** After its grace a process has this long to be gone. */

