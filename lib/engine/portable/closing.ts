@@ -43,7 +43,7 @@ export class Closing {
 
   /** Concludes a connection that will have no further requests, if all are answered. */
   whenAnswered(connection: Connection): void {
-    if (connection.pipeline.inFlight > 0) return
+    if (connection.isWaiting) return
     if (connection.ending !== undefined) this.conclude(connection, connection.ending)
     else if (connection.finished) this.conclude(connection, 'end')
   }

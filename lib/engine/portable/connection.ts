@@ -60,6 +60,8 @@ export class Connection {
   /** JS, which frames, was told of the end of input. */
   endTold = false
   watched = false
+  /** A chunk is with a worker: how many requests are in it is not known yet. */
+  handed = false
 
   /** Reading stops for any of these three. */
   paused = false
@@ -111,6 +113,11 @@ export class Connection {
     const { remote, local, bytesIn, requests } = this
     const unsent = this.dead ? this.unsent : this.socket.writableLength
     return { remote, local, bytesIn, requests, bytesOut: this.output.written - unsent }
+  }
+
+  /** Answers, or the word how many there will be, are still to come. */
+  get isWaiting(): boolean {
+    return this.handed || this.pipeline.inFlight > 0
   }
 
   /** There is something to cut, or an end to look at. */

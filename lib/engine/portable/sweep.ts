@@ -100,7 +100,7 @@ export class Sweep {
       return 'handler_timeout'
     if (bytesIn === 0 && over(limits.firstByteTimeout, acceptedAt, now)) return 'first_byte_timeout'
     if (partial && over(limits.frameTimeout, frameAt, now)) return 'frame_timeout'
-    if (connection.pipeline.inFlight > 0 || connection.queued > 0) return undefined
+    if (connection.isWaiting || connection.queued > 0) return undefined
     return over(limits.idleTimeout, idleAt, now) ? 'idle_timeout' : undefined
   }
 
