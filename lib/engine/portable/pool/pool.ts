@@ -2,6 +2,7 @@
 // answers in, and knows what is in flight where, so that a dead worker's requests get their one outcome. What
 // native/pool does over shared memory goes in messages here, one each way for a turn of a worker.
 
+import { View } from '../../../dispatch/view.js'
 import type { ServingEngine } from '../../engine.js'
 import { ANSWER, KIND, RECORD, RECORD_WORDS, REPLY_WORDS } from '../../layout.js'
 import type { Batch, EnginePool, PoolSpec, WorkerState } from '../../pool.js'
@@ -150,7 +151,7 @@ export class PortablePool implements EnginePool {
       extra: at(RECORD.extra),
       ticket: NO_TICKET,
       // By reference: what was received is never written over.
-      bytes: slab.subarray(offset, offset + at(RECORD.length)),
+      bytes: new View(slab.buffer, slab.byteOffset + offset, at(RECORD.length)),
     }
   }
 
