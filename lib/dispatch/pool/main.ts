@@ -1,6 +1,6 @@
 // What runs in a worker thread or process: the handler, and a dispatcher over the engine that the server
-// reaches, by shared memory or by messages. It ends when it is told to, when its one request is answered (one-shot), or when the
-// server is gone.
+// reaches, by shared memory or by messages. It ends when it is told to, when its one request is answered
+// (one-shot), or when the server is gone.
 
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -38,6 +38,7 @@ function serversLogger(): Logger {
   return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') }
 }
 
+/** Of this worker, once its handler was loaded. */
 let engine: WorkerEngine | undefined
 
 async function begin(job: WorkerJob): Promise<void> {
