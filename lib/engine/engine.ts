@@ -215,8 +215,6 @@ export interface Engine {
   readonly bigs: readonly Buffer[]
   /** Scratch for the replies of one turn (ANSWER.out). Free again when turn() returns. */
   readonly out: Buffer
-  /** Hands requests to workers; absent where memory cannot be shared with them. */
-  readonly pool?: EnginePool
 
   /**
    * Binds and listens. Throws, or rejects with, GaidarosError ERR_GAIDAROS_LISTEN. Connections are accepted from
@@ -278,4 +276,10 @@ export interface Engine {
   unwatchListener(listener: number): void
   /** False once nothing can be accepted any more without a watchListener(). */
   readonly accepting: boolean
+}
+
+/** The engine of a server; that of a worker (worker.ts) has no workers of its own. */
+export interface ServingEngine extends Engine {
+  /** Hands requests to workers in other threads and processes. */
+  readonly pool: EnginePool
 }

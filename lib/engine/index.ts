@@ -1,7 +1,7 @@
 // Chooses the engine: native where the addon can be loaded, portable elsewhere. Called by the server.
 
 import { GaidarosError } from '../errors.js'
-import type { Engine, EngineHost, EngineOptions } from './engine.js'
+import type { Engine, EngineHost, EngineOptions, ServingEngine } from './engine.js'
 import { createNativeEngine, probe } from './native.js'
 import { createPortableEngine } from './portable/index.js'
 import { portableWarnings } from './portable/warnings.js'
@@ -23,7 +23,7 @@ export function createEngine(
   options: EngineOptions,
   host: EngineHost,
   warn: Warn,
-): Engine {
+): ServingEngine {
   const { name, because } = chooseEngine(wanted, options.pollingType)
   if (name === 'native') return createNativeEngine(options, host)
   for (const text of portableWarnings(options)) warn(because + text)

@@ -7,12 +7,12 @@ import type {
   Address,
   ConnectionInfo,
   ConnectionList,
-  Engine,
   EngineHost,
   EngineOptions,
   EngineStats,
   Limits,
   ListenSpec,
+  ServingEngine,
 } from './engine.js'
 import { LAYOUT_VERSION, RECORD_WORDS, REPLY_WORDS } from './layout.js'
 import { listenFailure } from './listenfailure.js'
@@ -71,7 +71,7 @@ function layoutMismatch(addon: Addon): string | undefined {
  * Makes the native engine.
  * @throws GaidarosError ERR_GAIDAROS_ENGINE when the addon or the polling type cannot be had
  */
-export function createNativeEngine(options: EngineOptions, host: EngineHost): Engine {
+export function createNativeEngine(options: EngineOptions, host: EngineHost): ServingEngine {
   const { available, reason } = probe()
   if (!available || native === undefined)
     throw new GaidarosError('ERR_GAIDAROS_ENGINE', `the native engine cannot be had: ${reason}`)
@@ -92,7 +92,7 @@ export function openListener(spec: OpenSpec): Address & { fd: number } {
   }
 }
 
-class NativeEngine implements Engine {
+class NativeEngine implements ServingEngine {
   readonly name = 'native'
   readonly description: string
   readonly records: Uint32Array

@@ -1,5 +1,5 @@
-// The part of an engine that hands requests to workers in other threads or processes over shared memory
-// (native/pool). Who starts and replaces the workers: lib/dispatch/pool.
+// The part of an engine that hands requests to workers in other threads or processes: over shared memory (native/pool),
+// or in messages (portable/pool). Who starts and replaces the workers: lib/dispatch/pool.
 
 export interface PoolSpec {
   /** Places for workers; each has its memory from the start, which costs nothing before it is used. */
@@ -23,6 +23,19 @@ export interface PoolDescriptors {
   bells: readonly number[]
 }
 
+/** Where no memory is shared: what a pool and a worker say to each other in one message, once a turn each way. */
+export interface Batch {
+  type: 'batch'
+  /** RECORD_WORDS words each (layout.ts); portable/pool/batch.ts says what they mean. */
+  entries: Uint32Array
+  /** What the entries' offsets refer to. */
+  bytes: Uint8Array
+  /** From a worker: the turn of the last batch that it got is over and took so many milliseconds. */
+  over?: number | undefined
+  /** From a worker: errors of its handler so far. */
+  errors?: number
+}
+
 export interface WorkerState {
   live: boolean
   inFlight: number
@@ -43,10 +56,16 @@ export interface WorkerState {
 }
 
 export interface EnginePool {
-  /** Once, before the first worker. @throws Error when the kernel refuses the memory or a descriptor */
-  open(spec: PoolSpec): PoolDescriptors
-  /** The worker at this place is ready and is given requests from now on. */
-  attach(index: number): void
+  /**
+   * Once, before the first worker.
+   * @returns what workers are given; undefined: nothing, they are reached by messages
+   * @throws Error when the kernel refuses the memory or a descriptor
+   */
+  open(spec: PoolSpec): PoolDescriptors | undefined
+  /** The worker at this place is ready and is given requests from now on; `post` sends it a message. */
+  attach(index: number, post: (batch: Batch) => void): void
+  /** It has sent a message. */
+  receive?(index: number, batch: Batch): void
   /** It is gone: what it had is handed to others or ends with reason worker_lost. */
   detach(index: number): void
   /** It gets no more requests. */

@@ -1,28 +1,44 @@
-// The engine of a worker: the addon's WorkerEngine behind the Engine interface, so that the dispatcher runs
-// in a thread or a process as it does in the loop. It has no sockets: records come from the server's pool.
+// The engine of a worker: the addon's WorkerEngine behind the Engine interface, or the one that is reached by messages
+// (portable/pool), so that the dispatcher runs in a thread or a process as it does in the loop. It has no sockets:
+// records come from the server's pool.
 
 import { type Addon, native, nativeError, type WorkerCore, type WorkerSpec } from '../native.js'
 import { emptyStats } from '../server/stats.js'
 import type { ConnectionInfo, ConnectionList, Engine, EngineHost, EngineStats } from './engine.js'
+import type { Batch } from './pool.js'
+import { MessageEngine, type Post } from './portable/pool/worker.js'
 import { type CloseReason, REASONS } from './reasons.js'
 
 const NOTHING: readonly Buffer[] = Object.freeze([])
 
+export interface WorkerEngine extends Engine {
+  /** Tells the server how many errors its handler has had. */
+  countErrors(count: number): void
+  /** A message has come, where no memory is shared. */
+  take?(batch: Batch): void
+}
+
+/** What a worker's engine is made from where it shares no memory with the server. */
+export type MessageSpec = Omit<WorkerSpec, 'memory' | 'bell' | 'serverBell'>
+
 /**
  * Makes it.
  * @param spent called when a one-shot worker has answered its request
+ * @param post sends a message to the server, where no memory is shared
  * @throws Error when the addon cannot be loaded here, or the memory cannot be mapped
  */
 export function createWorkerEngine(
-  spec: WorkerSpec,
+  spec: WorkerSpec | MessageSpec,
   host: EngineHost,
   spent: () => void,
+  post: Post,
 ): WorkerEngine {
+  if (!('memory' in spec)) return new MessageEngine(spec, host, spent, post)
   if (native === undefined) throw new Error(`no addon in the worker: ${nativeError?.message}`)
-  return new WorkerEngine(native, spec, host, spent)
+  return new SharedMemoryEngine(native, spec, host, spent)
 }
 
-export class WorkerEngine implements Engine {
+class SharedMemoryEngine implements WorkerEngine {
   readonly name = 'native'
   readonly description = 'worker'
   readonly records: Uint32Array
@@ -106,7 +122,6 @@ export class WorkerEngine implements Engine {
     return this.#core.info(slot, generation)
   }
 
-  /** Tells the server how many errors its handler has had. */
   countErrors(count: number): void {
     this.#core.setErrors(count)
   }

@@ -9,7 +9,7 @@ import {
   makeHandlerPool,
   planForLoop,
 } from '../dispatch/pool/index.js'
-import type { Address, Engine, EngineStats, Limits, ListenSpec } from '../engine/engine.js'
+import type { Address, EngineStats, Limits, ListenSpec, ServingEngine } from '../engine/engine.js'
 import { createEngine } from '../engine/index.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import type { Logs } from '../log/logs.js'
@@ -42,7 +42,7 @@ export function loadPlan(settings: Settings, base: string, fresh = false): Promi
 }
 
 export class Service {
-  readonly engine: Engine
+  readonly engine: ServingEngine
   readonly dispatcher: Dispatcher
   readonly #options: ServiceOptions
   #pool: HandlerPool | undefined

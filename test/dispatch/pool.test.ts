@@ -41,8 +41,9 @@ export function handleRequest(line, connection) {
 `
 
 const reason = await unavailable(VARIANTS.edge)
+type Engine = 'native' | 'portable'
 
-async function serving(t: Test, handlerType: string, options: object = {}) {
+async function serving(t: Test, engine: Engine, handlerType: string, options: object = {}) {
   const path = join(temporary(t), 'handler.mjs')
   writeFileSync(path, HANDLER)
   const lines: string[] = []
@@ -52,7 +53,7 @@ async function serving(t: Test, handlerType: string, options: object = {}) {
     handlerType: handlerType as '',
     handlerPoolSize: 2,
     handlerModule: path,
-    engine: 'native',
+    engine,
     log: (line: string) => void lines.push(line),
     ...options,
   })
@@ -62,9 +63,10 @@ async function serving(t: Test, handlerType: string, options: object = {}) {
   return { server, lines, connect }
 }
 
-function workers(handlerType: 'threadpool' | 'procpool'): void {
-  void t.test(`${handlerType}: every kind of answer, in order`, async (t) => {
-    const { connect } = await serving(t, handlerType)
+function workers(engine: Engine, handlerType: 'threadpool' | 'procpool'): void {
+  const name = `${engine}, ${handlerType}`
+  void t.test(`${name}: every kind of answer, in order`, async (t) => {
+    const { connect } = await serving(t, engine, handlerType)
     const client = await connect()
     client.send('later 30\nsoon\nstream 3\nbig 300000\nlater 1\nlast\n')
     await client.expect('later 30\nSOON\n')
@@ -76,24 +78,21 @@ function workers(handlerType: 'threadpool' | 'procpool'): void {
     client.destroy()
   })
 
-  void t.test(
-    `${handlerType}: a turn that never ends is told with its stack, and replaced`,
-    async (t) => {
-      const { connect, lines } = await serving(t, handlerType, { handlerTimeout: PATIENT })
-      const [spins, other] = await Promise.all([connect(), connect()])
-      spins.send('spin\n')
-      await spins.expectEnd()
-      await until(() => lines.some((line) => /overran handler_timeout/.test(line)), 'the log line')
-      const line = lines.find((each) => /overran handler_timeout/.test(each))
-      // A process lets nobody look into it.
-      if (handlerType === 'threadpool') t.match(line, /at spin \(.*at handleRequest \(/s)
-      await other.ask('hello\n', 'HELLO\n')
-      other.destroy()
-    },
-  )
+  void t.test(`${name}: a turn that never ends is told with its stack, and replaced`, async (t) => {
+    const { connect, lines } = await serving(t, engine, handlerType, { handlerTimeout: PATIENT })
+    const [spins, other] = await Promise.all([connect(), connect()])
+    spins.send('spin\n')
+    await spins.expectEnd()
+    await until(() => lines.some((line) => /overran handler_timeout/.test(line)), 'the log line')
+    const line = lines.find((each) => /overran handler_timeout/.test(each))
+    // A process lets nobody look into it.
+    if (handlerType === 'threadpool') t.match(line, /at spin \(.*at handleRequest \(/s)
+    await other.ask('hello\n', 'HELLO\n')
+    other.destroy()
+  })
 
-  void t.test(`${handlerType}: many connections, each byte its own`, async (t) => {
-    const { connect, server } = await serving(t, handlerType)
+  void t.test(`${name}: many connections, each byte its own`, async (t) => {
+    const { connect, server } = await serving(t, engine, handlerType)
     const clients = await Promise.all(Array.from({ length: 20 }, connect))
     await Promise.all(
       clients.map(async (client, nth) => {
@@ -109,9 +108,9 @@ function workers(handlerType: 'threadpool' | 'procpool'): void {
   })
 
   void t.test(
-    `${handlerType}: an error ends its connection alone, and is counted and logged`,
+    `${name}: an error ends its connection alone, and is counted and logged`,
     async (t) => {
-      const { connect, server, lines } = await serving(t, handlerType)
+      const { connect, server, lines } = await serving(t, engine, handlerType)
       const [good, bad] = await Promise.all([connect(), connect()])
       bad.send('throw\n')
       await bad.expectEnd()
@@ -122,8 +121,8 @@ function workers(handlerType: 'threadpool' | 'procpool'): void {
     },
   )
 
-  void t.test(`${handlerType}: a dead worker is replaced, only what it had is lost`, async (t) => {
-    const { connect, server } = await serving(t, handlerType)
+  void t.test(`${name}: a dead worker is replaced, only what it had is lost`, async (t) => {
+    const { connect, server } = await serving(t, engine, handlerType)
     for (let deaths = 1; deaths <= 2; deaths++) {
       const [good, bad] = await Promise.all([connect(), connect()])
       bad.send('die\n')
@@ -136,9 +135,10 @@ function workers(handlerType: 'threadpool' | 'procpool'): void {
   })
 }
 
-function fresh(handlerType: 'thread' | 'proc'): void {
-  void t.test(`${handlerType}: each request has a worker of its own`, async (t) => {
-    const { connect } = await serving(t, handlerType)
+function fresh(engine: Engine, handlerType: 'thread' | 'proc'): void {
+  const name = `${engine}, ${handlerType}`
+  void t.test(`${name}: each request has a worker of its own`, async (t) => {
+    const { connect } = await serving(t, engine, handlerType)
     const client = await connect()
     const seen = new Set<string>()
     for (let i = 0; i < 3; i++) {
@@ -151,16 +151,16 @@ function fresh(handlerType: 'thread' | 'proc'): void {
     client.destroy()
   })
 
-  void t.test(`${handlerType}: the handler is told that its connection is gone`, async (t) => {
-    const { connect, lines } = await serving(t, handlerType, { handlerTimeout: PATIENT })
+  void t.test(`${name}: the handler is told that its connection is gone`, async (t) => {
+    const { connect, lines } = await serving(t, engine, handlerType, { handlerTimeout: PATIENT })
     const client = await connect()
     await client.ask('watch\n', 'begun\n')
     await client.expectEnd()
     await until(() => lines.some((line) => /told by its signal/.test(line)), 'the abort event')
   })
 
-  void t.test(`${handlerType}: who never answers a peer that is gone makes place`, async (t) => {
-    const { connect, server } = await serving(t, handlerType)
+  void t.test(`${name}: who never answers a peer that is gone makes place`, async (t) => {
+    const { connect, server } = await serving(t, engine, handlerType)
     const leaving = await Promise.all([connect(), connect()])
     await Promise.all(leaving.map((client) => client.ask('never\n', 'begun\n')))
     const stays = await connect()
@@ -172,23 +172,27 @@ function fresh(handlerType: 'thread' | 'proc'): void {
   })
 }
 
-if (reason !== undefined) refuse(t, reason)
-else {
-  for (const type of ['threadpool', 'procpool'] as const) workers(type)
-  for (const type of ['thread', 'proc'] as const) fresh(type)
-  void t.test('a function cannot be sent to workers', async (t) => {
+function all(engine: Engine): void {
+  for (const type of ['threadpool', 'procpool'] as const) workers(engine, type)
+  for (const type of ['thread', 'proc'] as const) fresh(engine, type)
+  void t.test(`${engine}: a function cannot be sent to workers`, async (t) => {
     const server = new Gaidaros({
       host: '127.0.0.1',
       port: 0,
+      engine,
       handlerType: 'threadpool',
       handleRequest: (line: Buffer) => line,
     })
     await t.rejects(server.serve(), { code: 'ERR_GAIDAROS_OPTION', message: /handler_module/ })
   })
-  void t.test('a handler that cannot be loaded is said at once', async (t) => {
+  void t.test(`${engine}: a handler that cannot be loaded is said at once`, async (t) => {
     const path = join(temporary(t), 'broken.mjs')
     writeFileSync(path, 'throw new Error("not today")')
-    const server = new Gaidaros({ port: 0, handlerType: 'procpool', handlerModule: path })
+    const server = new Gaidaros({ port: 0, engine, handlerType: 'procpool', handlerModule: path })
     await t.rejects(server.serve(), { code: 'ERR_GAIDAROS_HANDLER', message: /not today/ })
   })
 }
+
+if (reason !== undefined) refuse(t, reason)
+else all('native')
+all('portable')

@@ -345,6 +345,32 @@ t.test('input', async (t) => {
     t.match(engine.stats(), { requests: 3, replies: 3, dropped_frames: 1, closed: { end: 1 } })
   })
 
+  t.test('framing above: input that waits is never written into that of others', async (t) => {
+    // An unfinished frame is at hand, all of it above.
+    const unfinished: Respond = ({ kind, slot, generation }, engine) => {
+      if (kind === KIND.chunk) engine.framed(slot, generation, 0, true)
+      return undefined
+    }
+    const { engine, host, connected } = await serve(t, unfinished, { framer: { kind: 'chunk' } })
+    const chunks = () => host.of(KIND.chunk).map(({ bytes }) => bytes.toString())
+    const received = (bytes: number) =>
+      until(`${bytes} bytes`, () => engine.stats().bytes_in === bytes)
+    const [first, second] = [await connected(), await connected()]
+    first.socket.write('a')
+    await until('a chunk', () => chunks().length === 1)
+    const { slot, generation } = host.seen[0] as Seen
+    engine.pause(slot, generation)
+    first.socket.write('b')
+    await received(2)
+    second.socket.write('x')
+    await received(3)
+    first.socket.write('c')
+    await received(4)
+    engine.resume(slot, generation)
+    await until('all chunks', () => chunks().length === 3)
+    t.same(chunks(), ['a', 'x', 'bc'])
+  })
+
   t.test('nothing is read before start()', async (t) => {
     const host = new Host(same)
     const engine = createPortableEngine(makeOptions({}), host)

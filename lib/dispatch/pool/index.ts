@@ -1,6 +1,6 @@
 // handler_type: where a request is handled. The one place that tells its values apart.
 
-import type { Engine } from '../../engine/engine.js'
+import type { ServingEngine } from '../../engine/engine.js'
 import { GaidarosError } from '../../errors.js'
 import type { HandlerSettings } from '../../handler/resolve.js'
 import { transformedFiles } from '../../handler/typescript.js'
@@ -39,7 +39,7 @@ export function planForLoop(plan: HandlerPlan, settings: Settings): HandlerPlan 
 export interface PoolCircumstances {
   settings: Settings
   plan: HandlerPlan
-  engine: Engine
+  engine: ServingEngine
   /** Directory that relative module paths begin at. */
   base: string
   allowCode: boolean
@@ -50,7 +50,7 @@ export interface PoolCircumstances {
 
 /**
  * The workers that handler_type asks for; undefined: the handler runs in the loop.
- * @throws GaidarosError ERR_GAIDAROS_ENGINE where the engine cannot have any, TypeError ERR_GAIDAROS_OPTION for a
+ * @throws GaidarosError ERR_GAIDAROS_ENGINE where the kernel refuses what they need, TypeError ERR_GAIDAROS_OPTION for a
  * handler that cannot be sent to them
  */
 export function makeHandlerPool({
@@ -65,11 +65,6 @@ export function makeHandlerPool({
   const type = settings.handlerType as HandlerType
   const workers = workersOf(type)
   if (workers === undefined) return undefined
-  if (engine.pool === undefined)
-    throw new GaidarosError(
-      'ERR_GAIDAROS_ENGINE',
-      `handler_type ${type}: the ${engine.name} engine has no workers; wanted the native engine, or handler_type "", gthread or gthreadpool`,
-    )
   if (workers.oneShot && plan.framer.kind === 'chunk')
     throw new GaidarosError(
       'ERR_GAIDAROS_HANDLER',

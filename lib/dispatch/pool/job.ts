@@ -1,6 +1,8 @@
 // What a worker is told when it is started, and what the two say to each other besides the requests, which
-// go through shared memory. Everything here can be cloned to a thread and sent to a process.
+// go through shared memory where they can. Everything here can be cloned to a thread and sent to a process.
 
+import type { Batch } from '../../engine/pool.js'
+import type { MessageSpec } from '../../engine/worker.js'
 import { misuse } from '../../errors.js'
 import { type HandlerSettings, OPTIONS } from '../../handler/resolve.js'
 import type { TransformedFile } from '../../handler/typescript.js'
@@ -8,7 +10,7 @@ import type { LogLevel } from '../../log/logger.js'
 import type { WorkerSpec } from '../../native.js'
 
 export interface WorkerJob {
-  spec: WorkerSpec
+  spec: WorkerSpec | MessageSpec
   handler: HandlerSettings
   /** Directory that relative module paths begin at. */
   base: string
@@ -28,9 +30,17 @@ export type WorkerNews =
   | { type: 'fatal'; error: Error }
   /** A line for the server's log. */
   | { type: 'log'; level: LogLevel; message: string; fields: Record<string, string | number> }
+  /** Answers, where no memory is shared. */
+  | Batch
 
 /** To a worker. */
-export type WorkerOrder = { type: 'job'; job: WorkerJob } | { type: 'stop' }
+export type WorkerOrder = { type: 'job'; job: WorkerJob } | { type: 'stop' } | Batch
+
+/** What of a batch a thread is given and not copied. */
+export const memoryOf = ({ entries, bytes }: Batch): ArrayBuffer[] => [
+  entries.buffer as ArrayBuffer,
+  bytes.buffer as ArrayBuffer,
+]
 
 const NAMES = { ...OPTIONS, handlerClass: 'handler_class' } as const
 

@@ -1,6 +1,6 @@
 // What runs in a worker thread or process: the handler, and a dispatcher over the engine that the server
-// shares memory with. It ends when it is told to, when its one request is answered (one-shot), or when the
-// server is gone.
+// reaches, by shared memory or by messages. It ends when it is told to, when its one request is answered
+// (one-shot), or when the server is gone.
 
 import process from 'node:process'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -13,12 +13,12 @@ import { releaseMemoryAtRest } from '../../process/allocator.js'
 import { handlerName } from '../../server/handlername.js'
 import { Dispatcher } from '../dispatcher.js'
 import { describeError } from '../failures.js'
-import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
+import { memoryOf, type WorkerJob, type WorkerNews, type WorkerOrder } from './job.js'
 
 /** The messages' two ends. */
 function tell(news: WorkerNews, then: () => void = () => undefined): void {
   if (parentPort !== null) {
-    parentPort.postMessage(news)
+    parentPort.postMessage(news, news.type === 'batch' ? memoryOf(news) : [])
     then()
   } else if (process.connected) process.send?.(news, undefined, undefined, then)
   else then()
@@ -38,7 +38,10 @@ function serversLogger(): Logger {
   return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') }
 }
 
-async function begin(job: WorkerJob): Promise<WorkerEngine> {
+/** Of this worker, once its handler was loaded. */
+let engine: WorkerEngine | undefined
+
+async function begin(job: WorkerJob): Promise<void> {
   const { spec, handler, base, allowCode, limits } = job
   if (job.transformed.length > 0) enableTypeScript(job.transformed)
   const plan = await resolveHandler(handler, { base, allowCode })
@@ -50,13 +53,12 @@ async function begin(job: WorkerJob): Promise<WorkerEngine> {
       ? // Behind what becomes of the request, which this turn says at its end.
         (error) => void setImmediate(() => tell({ type: 'fatal', error: plainError(error) }))
       : undefined,
-    onFailure: (count) => engine.countErrors(count),
+    onFailure: (count) => engine?.countErrors(count),
     ...limits,
   })
-  const engine = createWorkerEngine(spec, dispatcher, leave)
+  engine = createWorkerEngine(spec, dispatcher, leave, tell)
   dispatcher.attach(engine)
   engine.start()
-  return engine
 }
 
 /** An error as such, which can be cloned whatever was thrown. */
@@ -73,6 +75,7 @@ function leave(): void {
 
 function obey(order: WorkerOrder): void {
   if (order.type === 'stop') leave()
+  else if (order.type === 'batch') engine?.take?.(order)
   else start(order.job)
 }
 

@@ -70,7 +70,8 @@ const HEALTHY_MS = 5_000
 
 export class HandlerPool {
   readonly #options: HandlerPoolOptions
-  readonly #descriptors: PoolDescriptors
+  /** undefined: workers are reached by messages. */
+  readonly #descriptors: PoolDescriptors | undefined
   readonly #places: Place[]
   readonly #first = deferred()
   #timer: NodeJS.Timeout | undefined
@@ -174,18 +175,13 @@ export class HandlerPool {
 
   #start(place: Place): void {
     const { kind, job, size, oneShot, sticky } = this.#options
-    const { memory, bell, bells } = this.#descriptors
     const { index } = place
-    const spec = {
-      ...job.spec,
-      memory,
-      workers: size,
-      index,
-      bell: bells[index] as number,
-      serverBell: bell,
-      oneShot,
-      sticky,
+    const shared = this.#descriptors && {
+      memory: this.#descriptors.memory,
+      bell: this.#descriptors.bells[index] as number,
+      serverBell: this.#descriptors.bell,
     }
+    const spec = { ...job.spec, ...shared, workers: size, index, oneShot, sticky }
     place.state = 'starting'
     place.orphanedAt = undefined
     place.startedAt = performance.now()
@@ -207,7 +203,7 @@ export class HandlerPool {
       case 'ready':
         place.state = 'ready'
         this.#ready++
-        this.#options.pool.attach(place.index)
+        this.#options.pool.attach(place.index, (batch) => place.worker?.post(batch))
         this.#first.resolve()
         break
       case 'failed':
@@ -222,6 +218,9 @@ export class HandlerPool {
           ...news.fields,
           worker: place.worker?.id ?? '',
         })
+        break
+      case 'batch':
+        this.#options.pool.receive?.(place.index, news)
         break
       case 'fatal':
         this.#options.fatal(news.error)

@@ -4,11 +4,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Worker as Thread } from 'node:worker_threads'
-import type { PoolDescriptors } from '../../engine/pool.js'
+import type { Batch, PoolDescriptors } from '../../engine/pool.js'
 import { childFlags } from '../../process/command.js'
 import { deferred } from '../deferred.js'
 import { describeError } from '../failures.js'
-import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
+import { memoryOf, type WorkerJob, type WorkerNews, type WorkerOrder } from './job.js'
 import { stackOf } from './stack.js'
 
 export interface WorkerEvents {
@@ -20,6 +20,8 @@ export interface WorkerEvents {
 export interface PoolWorker {
   /** Process id, or thread id, for people. */
   readonly id: string
+  /** Sends it requests, where no memory is shared. */
+  post(batch: Batch): void
   /** Asks it to end once it has nothing left to do. */
   stop(): void
   /** Ends it now. */
@@ -48,6 +50,7 @@ export function startThread(job: WorkerJob, events: WorkerEvents): PoolWorker {
   const say = (order: WorkerOrder): void => thread.postMessage(order)
   return {
     id: `thread ${thread.threadId}`,
+    post: (batch) => thread.postMessage(batch, memoryOf(batch)),
     stop: () => say({ type: 'stop' }),
     kill: () => void thread.terminate(),
     stack: () => stackOf(thread.threadId),
@@ -58,22 +61,23 @@ export function startThread(job: WorkerJob, events: WorkerEvents): PoolWorker {
 /** Descriptors in a child: 0 to 2 are the usual ones, 3 is the channel for messages. */
 const FIRST = 4
 
-/** Starts a process, which inherits the descriptors. */
+/** Starts a process, which inherits the descriptors where memory is shared. */
 export function startProcess(
   job: WorkerJob,
-  { memory, bell, bells }: PoolDescriptors,
+  shared: PoolDescriptors | undefined,
   events: WorkerEvents,
 ): PoolWorker {
-  const own = bells[job.spec.index] as number
+  const { spec } = job
+  const descriptors = shared && [shared.memory, shared.bells[spec.index] as number, shared.bell]
   const child: ChildProcess = spawn(
     process.execPath,
     [...childFlags(process.execArgv), fileURLToPath(MAIN)],
     {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', memory, own, bell],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...(descriptors ?? [])],
       serialization: 'advanced',
     },
   )
-  const inherited = { memory: FIRST, bell: FIRST + 1, serverBell: FIRST + 2 }
+  const inherited = shared && { memory: FIRST, bell: FIRST + 1, serverBell: FIRST + 2 }
   const say = (order: WorkerOrder): void => {
     if (child.connected) child.send(order, () => undefined)
   }
@@ -86,12 +90,14 @@ export function startProcess(
     over = true
   }
   child.on('error', (error) => gone(`cannot be started: ${error.message}`))
-  child.on('exit', (code, signal) =>
+  // Not 'exit': what it has said is heard first.
+  child.on('close', (code, signal) =>
     gone(signal === null ? `exit status ${code}` : `killed by ${signal}`),
   )
-  say({ type: 'job', job: { ...job, spec: { ...job.spec, ...inherited } } })
+  say({ type: 'job', job: { ...job, spec: { ...spec, ...inherited } } })
   return {
     id: `process ${child.pid ?? '?'}`,
+    post: say,
     stop: () => say({ type: 'stop' }),
     kill: () => void child.kill('SIGKILL'),
     stack: () => Promise.resolve(undefined),

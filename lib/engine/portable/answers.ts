@@ -106,6 +106,11 @@ export class Answers {
     return at - index
   }
 
+  /** Whether the answer to record `index` comes by a call. */
+  isLater(index: number): boolean {
+    return ((this.words[index * REPLY_WORDS + REPLY.kind] as number) & 0xff) === ANSWER.later
+  }
+
   /** What the answer to a record that is no request may ask for. */
   heed(connection: Connection, index: number): void {
     const kind = this.words[index * REPLY_WORDS + REPLY.kind] as number

@@ -43,15 +43,21 @@ export class Closing {
 
   /** Concludes a connection that will have no further requests, if all are answered. */
   whenAnswered(connection: Connection): void {
-    if (connection.pipeline.inFlight > 0) return
+    if (connection.isWaiting) return
     if (connection.ending !== undefined) this.conclude(connection, connection.ending)
-    else if (connection.finished) this.conclude(connection, 'end')
+    else if (connection.finished && !this.#holdsInput(connection)) this.conclude(connection, 'end')
   }
 
-  /** Closes now, behind the replies that were given before. */
+  /** Who frames in JS has not heard of the end yet, and may cut further requests. */
+  #holdsInput(connection: Connection): boolean {
+    return this.#context.framer === undefined && !connection.endTold
+  }
+
+  /** Closes now, behind the replies that were given before; one that was given in part is broken off. */
   fail(connection: Connection, reason: CloseReason): void {
     if (connection.dead) return
-    this.#context.counters.bytes_out += connection.output.flush()
+    if (!connection.pipeline.streaming)
+      this.#context.counters.bytes_out += connection.output.flush()
     this.close(connection, reason)
   }
 

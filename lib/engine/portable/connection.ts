@@ -64,6 +64,8 @@ export class Connection {
   /** JS, which frames, was told of the end of input. */
   endTold = false
   watched = false
+  /** A chunk is with a worker: how many requests are in it is not known yet. */
+  handed = false
 
   /** Reading stops for any of these three. */
   paused = false
@@ -116,6 +118,11 @@ export class Connection {
     const unsent = this.dead ? this.unsent : this.socket.writableLength
     const bytesOut = this.output.written - unsent
     return { remote, local, bytesIn, requests, bytesOut, ...(proxy && { proxy }) }
+  }
+
+  /** Answers, or the word how many there will be, are still to come. */
+  get isWaiting(): boolean {
+    return this.handed || this.pipeline.inFlight > 0
   }
 
   /** There is something to cut, or an end to look at. */

@@ -39,6 +39,7 @@ export class Inbox {
       this.buffer = spool.buffer
       this.start = spool.start
       this.end = spool.end
+      this.#owned = false
       return
     }
     if (!this.#owned || this.end + length > this.buffer.length) this.#grow(length)
@@ -55,7 +56,7 @@ export class Inbox {
   /** What is left will wait for more input: do not keep a large slab alive for a short rest. */
   settle(): void {
     const rest = this.length
-    if (this.#owned || rest > REST_BYTES || rest * 4 > this.buffer.length) return
+    if (rest === 0 || this.#owned || rest > REST_BYTES || rest * 4 > this.buffer.length) return
     this.#move(rest)
   }
 

@@ -1,6 +1,6 @@
 // The portable engine: what stands in for the addon where that is not to be had.
 
-import type { Engine, EngineHost, EngineOptions } from '../engine.js'
+import type { EngineHost, EngineOptions, ServingEngine } from '../engine.js'
 import { PortableEngine } from './portable-engine.js'
 
 export { portableWarnings } from './warnings.js'
@@ -13,6 +13,6 @@ export { portableWarnings } from './warnings.js'
  * await engine.listen({ address: '127.0.0.1', port: 0, backlog: 511, v6only: false })
  * engine.start()
  */
-export function createPortableEngine(options: EngineOptions, host: EngineHost): Engine {
+export function createPortableEngine(options: EngineOptions, host: EngineHost): ServingEngine {
   return new PortableEngine(options, host)
 }

@@ -5,7 +5,6 @@ import type {
   Address,
   ConnectionInfo,
   ConnectionList,
-  Engine,
   EngineHost,
   EngineOptions,
   EngineStats,
@@ -21,19 +20,30 @@ import type { Connection } from './connection.js'
 import { Context } from './context.js'
 import { listConnections } from './list.js'
 import { Listeners } from './listeners.js'
+import { PoolHost } from './pool/host.js'
+import { type PoolEngine, PortablePool } from './pool/pool.js'
 import { Replies } from './replies.js'
 import { Sweep } from './sweep.js'
 import { Turns } from './turns.js'
 
 const NO_BIGS: readonly Buffer[] = []
 
-export class PortableEngine implements Engine {
+/** Why the handler's side ends a connection whose earlier replies still go out. */
+const BEHIND_REPLIES: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  'handler_error',
+  'split',
+  'frame_size',
+  'frame_error',
+])
+
+export class PortableEngine implements PoolEngine {
   readonly name = 'portable'
   readonly description = 'node:net'
   readonly bigs = NO_BIGS
   readonly records: Uint32Array
   readonly replies: Uint32Array
   readonly out: Buffer
+  readonly pool: PortablePool
 
   readonly #context: Context
   readonly #closing: Closing
@@ -50,7 +60,9 @@ export class PortableEngine implements Engine {
     this.#closing = new Closing(this.#context)
     this.#replies = new Replies(this.#context, this.#closing)
     const answers = new Answers(this.#context, this.#replies, this.#closing)
-    this.#turns = new Turns(this.#context, this.#replies, this.#closing, answers, host)
+    this.pool = new PortablePool(this)
+    const shared = new PoolHost(this, this.pool, host)
+    this.#turns = new Turns(this.#context, this.#replies, this.#closing, answers, shared)
     this.#sweep = new Sweep(this.#context, this.#closing, this.#replies)
     const arrivals = new Arrivals(this.#context, this.#closing, this.#replies, this.#turns)
     this.#acceptor = new Acceptor(this.#context, this.#closing, arrivals)
@@ -103,7 +115,9 @@ export class PortableEngine implements Engine {
   close(first: number, generation?: number, reason?: CloseReason): Promise<void> | void {
     if (generation === undefined || reason === undefined) return this.#shutDown(first)
     const connection = this.#context.table.get(first, generation)
-    if (connection !== undefined) this.#closing.close(connection, reason)
+    if (connection === undefined) return
+    if (BEHIND_REPLIES.has(reason)) this.#closing.fail(connection, reason)
+    else this.#closing.close(connection, reason)
   }
 
   pause(slot: number, generation: number): void {
@@ -127,11 +141,30 @@ export class PortableEngine implements Engine {
     this.#turns.opened(connection, count)
     this.#turns.unfinished(connection, partial, count > 0)
     if (connection.endTold) this.#turns.drop(connection)
+    if (this.#context.limits.handlerTimeout > 0) connection.mark()
+  }
+
+  heardEnd(slot: number, generation: number): void {
+    const connection = this.#open(slot, generation)
+    if (connection !== undefined) this.#turns.heardEnd(connection)
+  }
+
+  chunkTaken(slot: number, generation: number): void {
+    const connection = this.#open(slot, generation)
+    if (connection !== undefined) this.#turns.chunkTaken(connection)
   }
 
   watch(slot: number, generation: number): void {
-    const connection = this.#open(slot, generation)
+    const connection = this.#context.table.get(slot, generation)
     if (connection !== undefined) connection.watched = true
+  }
+
+  isOpen(slot: number, generation: number): boolean {
+    return this.#open(slot, generation) !== undefined
+  }
+
+  isKnown(slot: number, generation: number): boolean {
+    return this.#context.table.get(slot, generation) !== undefined
   }
 
   info(slot: number, generation: number): ConnectionInfo | undefined {
@@ -224,9 +257,9 @@ export class PortableEngine implements Engine {
 
   /** An idle connection goes at once: there is nothing of which the peer has to acknowledge the receipt. */
   #retire(connection: Connection): void {
-    const { closing, inbox, pipeline, queued } = connection
+    const { closing, inbox, isWaiting, queued } = connection
     if (closing !== undefined) return
-    if (queued === 0 && pipeline.inFlight === 0 && inbox.length === 0) {
+    if (queued === 0 && !isWaiting && inbox.length === 0) {
       this.#closing.close(connection, 'shutdown')
     } else this.#closing.end(connection, 'shutdown')
   }

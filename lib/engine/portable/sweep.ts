@@ -121,7 +121,7 @@ export class Sweep {
     if (bytesIn === 0)
       return over(limits.firstByteTimeout, acceptedAt, now) ? 'first_byte_timeout' : undefined
     if (partial) return over(limits.frameTimeout, frameAt, now) ? 'frame_timeout' : undefined
-    if (connection.pipeline.inFlight > 0 || connection.queued > 0) return undefined
+    if (connection.isWaiting || connection.queued > 0) return undefined
     return over(limits.idleTimeout, idleAt, now) ? 'idle_timeout' : undefined
   }
 

@@ -83,9 +83,9 @@ export class Turns {
 
   /** How many requests may be cut now; none while anything holds them up. */
   #room(connection: Connection): number {
-    const { dead, closing, ending, paused, blocked } = connection
+    const { dead, closing, ending, paused, blocked, handed } = connection
     const open = !dead && closing === undefined && ending === undefined
-    const room = open && !paused && !blocked ? connection.room(this.#context.limits) : 0
+    const room = open && !paused && !blocked && !handed ? connection.room(this.#context.limits) : 0
     connection.stalled = room <= 0
     return room
   }
@@ -142,7 +142,15 @@ export class Turns {
     inbox.clear()
     this.records.event(0, connection, KIND.chunk, start, length, 0)
     this.#turn(buffer, 1)
-    this.#answers.heed(connection, 0)
+    if (this.#answers.isLater(0)) connection.handed = !connection.dead
+    else this.#answers.heed(connection, 0)
+  }
+
+  /** Whoever has the last chunk has counted what is in it. */
+  chunkTaken(connection: Connection): void {
+    connection.handed = false
+    this.#closing.whenAnswered(connection)
+    this.#context.wake(connection)
   }
 
   #tell(events: readonly Event[]): void {
@@ -153,7 +161,7 @@ export class Turns {
     events.forEach(({ kind, connection }, index) => {
       if (kind === KIND.closed) this.#context.table.release(connection)
       else this.#answers.heed(connection, index)
-      if (kind === KIND.ended) this.#ended(connection)
+      if (kind === KIND.ended && !this.#answers.isLater(index)) this.heardEnd(connection)
     })
   }
 
@@ -179,7 +187,7 @@ export class Turns {
   }
 
   /** Who frames in JS was told; what max_pipelined kept it from cutting it cuts later. */
-  #ended(connection: Connection): void {
+  heardEnd(connection: Connection): void {
     connection.endTold = true
     this.#drained(connection)
   }
