@@ -10,6 +10,7 @@ import { enableTypeScript } from '../../handler/typescript.js'
 import { Log } from '../../log/log.js'
 import type { LogFields, Logger, LogLevel } from '../../log/logger.js'
 import { releaseMemoryAtRest } from '../../process/allocator.js'
+import { leaveWithParent } from '../../process/parent.js'
 import { handlerName } from '../../server/handlername.js'
 import { Dispatcher } from '../dispatcher.js'
 import { describeError } from '../failures.js'
@@ -90,6 +91,7 @@ if (parentPort !== null) {
   parentPort.on('message', obey)
   start(workerData as WorkerJob)
 } else {
+  leaveWithParent('at once')
   process.title = 'gaidaros: handler'
   releaseMemoryAtRest()
   process.on('message', obey)

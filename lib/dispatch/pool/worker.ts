@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Worker as Thread } from 'node:worker_threads'
 import type { PoolDescriptors } from '../../engine/pool.js'
 import { childFlags } from '../../process/command.js'
+import { parentArgument } from '../../process/parent.js'
 import { deferred } from '../deferred.js'
 import { describeError } from '../failures.js'
 import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
@@ -67,7 +68,7 @@ export function startProcess(
   const own = bells[job.spec.index] as number
   const child: ChildProcess = spawn(
     process.execPath,
-    [...childFlags(process.execArgv), fileURLToPath(MAIN)],
+    [...childFlags(process.execArgv), fileURLToPath(MAIN), parentArgument()],
     {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', memory, own, bell],
       serialization: 'advanced',
