@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { native } from '../../lib/native.js'
-import { Client, Command, temporary } from '../cli/command.js'
+import { Client, Command, run, temporary } from '../cli/command.js'
 
 const ENGINES = native === undefined ? ['portable'] : ['native', 'portable']
 const LOCAL = ['-h', '127.0.0.1', '-p', '0', '--allow-root']
@@ -344,6 +344,22 @@ if (native !== undefined)
       await eventually('all gone', () => !all.some(lives))
       client.socket.destroy()
     })
+
+for (const first of [['-S', 'procpool', '-N', '2'], []])
+  t.test(`a second server on the port of one with ${first.join(' ') || '-S ""'}`, async (t) => {
+    const { pid, port } = await start(t, first)
+    const name = first.length === 0 ? 'node' : 'gaidaros: supervisor'
+    for (const second of [['-S', 'procpool', '-N', '2'], ['-S', 'procpool', '-N', '1'], []]) {
+      const { code, stdout, stderr } = await run([...LOCAL, '-p', String(port), ...second])
+      t.equal(code, 1, second.join(' '))
+      t.equal(stdout, '')
+      t.equal(
+        stderr,
+        `gaidaros: port ${port} on 127.0.0.1 is in use by ${name} (pid ${pid}); stop it, or choose another port with -p\n`,
+      )
+    }
+    t.ok((first.length === 0 ? [pid] : livingOf(pid)).includes(await ask(port)), 'it goes on')
+  })
 
 t.test('a crash loop is given up with 1 and one clear line', async (t) => {
   const { command, pid } = await start(
