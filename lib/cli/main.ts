@@ -3,6 +3,7 @@
 import {
   asksFor,
   type CommandLine,
+  OptionsError,
   parseCommandLine,
   printConfig,
   type Resolved,
@@ -47,6 +48,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     detached?.failed()
     complain(...failureLines(error, asksFor(line, 'verbose')))
+    if (error instanceof OptionsError) complain('gaidaros: --help lists the options')
     return exitStatus(error, line.subcommand)
   }
 }
