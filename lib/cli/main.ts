@@ -12,6 +12,7 @@ import {
 } from '../options/index.js'
 import { Detached } from '../process/daemon.js'
 import { takeInherited } from '../server/pool/successor.js'
+import { versionLine } from '../version.js'
 import { checkConfig } from './check-config.js'
 import { CommandFailure, commands, commandsHelp } from './commands/index.js'
 import { detach } from './commands/start.js'
@@ -19,7 +20,6 @@ import { EXIT, exitStatus, failureLines } from './failure.js'
 import { probeLines } from './probe.js'
 import { serve } from './serve.js'
 import { complain, say, survivePipes } from './terminal.js'
-import { versionLine } from './version.js'
 
 /**
  * Runs the command.

@@ -43,8 +43,12 @@ export interface WorkerState {
 }
 
 export interface EnginePool {
-  /** Once, before the first worker. @throws Error when the kernel refuses the memory or a descriptor */
-  open(spec: PoolSpec): PoolDescriptors
+  /**
+   * Once, before the first worker.
+   * @param noted where there is an access log: told what becomes of requests (lib/dispatch/journal.ts)
+   * @throws Error when the kernel refuses the memory or a descriptor
+   */
+  open(spec: PoolSpec, noted?: (notes: Uint32Array) => void): PoolDescriptors
   /** The worker at this place is ready and is given requests from now on. */
   attach(index: number): void
   /** It is gone: what it had is handed to others or ends with reason worker_lost. */

@@ -106,6 +106,11 @@ export class WorkerEngine implements Engine {
     return this.#core.info(slot, generation)
   }
 
+  /** For the server's access log; see lib/dispatch/journal.ts. */
+  note(kind: number, slot: number, generation: number, sequence: number, value: number): void {
+    this.#core.note(kind, slot, generation, sequence, value)
+  }
+
   /** Tells the server how many errors its handler has had. */
   countErrors(count: number): void {
     this.#core.setErrors(count)

@@ -14,6 +14,7 @@
 
 #include "../frame/framer.h"
 #include "../loop/layout.h"
+#include "../pool/journal.h"
 #include "../pool/memory.h"
 #include "../pool/meta.h"
 
@@ -68,6 +69,7 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   void framed(const Napi::CallbackInfo& info);
   void watch(const Napi::CallbackInfo& info);
   Napi::Value info(const Napi::CallbackInfo& info);
+  void note(const Napi::CallbackInfo& info);
   void set_errors(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 

@@ -165,7 +165,9 @@ uint32_t Pool::dispatch(Loop& loop, const Record* records, Reply* replies, uint3
         tell(loop, *home, id);
         told = id;
       }
-    request(loop, record, loop.bytes_of(record));
+    std::span<const uint8_t> bytes = loop.bytes_of(record);
+    if (journal_) note_record(record, static_cast<uint32_t>(bytes.size()));
+    request(loop, record, bytes);
     if (kind == RecordKind::closed) leave_home(id);
   }
   for (Member& member : members_) publish(member);

@@ -13,6 +13,7 @@
 
 #include "../loop/loop.h"
 #include "channel.h"
+#include "journal.h"
 #include "memory.h"
 #include "meta.h"
 
@@ -25,6 +26,7 @@ struct PoolOptions {
   bool chunks = false;      // workers frame; what they hold of a connection ends with them
   bool one_shot = false;    // a worker takes one request and ends
   bool idempotent = false;  // requests of a dead worker run again elsewhere
+  bool logged = false;      // there is an access log
 };
 
 class Pool {
@@ -65,6 +67,8 @@ class Pool {
   };
   WorkerState state(Loop& loop, uint32_t index);
   size_t waiting() const { return queue_.size(); }
+  // Null where there is no access log.
+  Journal* journal() { return journal_.get(); }
 
  private:
   static constexpr uint32_t kNobody = UINT32_MAX;
@@ -104,7 +108,8 @@ class Pool {
     uint32_t epoch = 0;
   };
 
-  explicit Pool(const PoolOptions& options) : options_(options) {}
+  explicit Pool(const PoolOptions& options)
+      : options_(options), journal_(options.logged ? std::make_unique<Journal>() : nullptr) {}
 
   Member* home_of(ConnId id);
   void settle(ConnId id, const Member& member);
@@ -134,10 +139,16 @@ class Pool {
   void acknowledge(Member& member, const Entry& entry, int64_t queued);
   uint32_t take_off(Member& member, ConnId id, uint32_t sequence, std::span<const uint8_t> bytes);
   void landed(Member& member, const Entry& entry);
+  uint32_t place_of(const Member& member) const {
+    return static_cast<uint32_t>(&member - members_.data());
+  }
+  void note_record(const Record& record, uint32_t size);
+  void note_answers(Loop& loop, Member& member, uint32_t first, uint32_t run);
   void requeue_untaken(Member& member);
   void lose(Loop& loop, Member& member);
 
   PoolOptions options_;
+  std::unique_ptr<Journal> journal_;
   PoolMemory memory_;
   int bell_ = -1;
   std::vector<Member> members_;

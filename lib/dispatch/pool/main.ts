@@ -14,6 +14,7 @@ import { leaveWithParent } from '../../process/parent.js'
 import { handlerName } from '../../server/handlername.js'
 import { Dispatcher } from '../dispatcher.js'
 import { describeError } from '../failures.js'
+import { workerJournal } from '../journal.js'
 import type { WorkerJob, WorkerNews, WorkerOrder } from './job.js'
 
 /** The messages' two ends. */
@@ -52,6 +53,7 @@ async function begin(job: WorkerJob): Promise<WorkerEngine> {
         (error) => void setImmediate(() => tell({ type: 'fatal', error: plainError(error) }))
       : undefined,
     onFailure: (count) => engine.countErrors(count),
+    ...(job.logged && { journal: workerJournal((...note) => engine.note(...note)) }),
     ...limits,
   })
   const engine = createWorkerEngine(spec, dispatcher, leave)
