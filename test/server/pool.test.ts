@@ -345,6 +345,24 @@ if (native !== undefined)
       client.socket.destroy()
     })
 
+for (const args of [
+  ['-S', 'procpool', '-N', '1'],
+  ...(native === undefined ? [] : [['-X', 'procpool', '-n', '1']]),
+])
+  t.test(`processes get a clean environment: ${args.join(' ')}`, async (t) => {
+    const file = join(temporary(t), 'handler.mjs')
+    writeFileSync(
+      file,
+      'const { SECRET, PATH } = process.env\nexport const handleRequest = () => SECRET + (PATH ? " path\\n" : "\\n")\n',
+    )
+    const command = new Command([...LOCAL, '-m', file, ...args], { env: { SECRET: 'hush' } })
+    t.teardown(() => command.stop())
+    const client = await Client.connect(await command.port())
+    client.socket.write('x\n')
+    t.strictSame(await client.lines(1), ['undefined path'])
+    client.socket.destroy()
+  })
+
 for (const first of [['-S', 'procpool', '-N', '2'], []])
   t.test(`a second server on the port of one with ${first.join(' ') || '-S ""'}`, async (t) => {
     const { pid, port } = await start(t, first)

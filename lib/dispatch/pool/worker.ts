@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Worker as Thread } from 'node:worker_threads'
 import type { PoolDescriptors } from '../../engine/pool.js'
 import { childFlags } from '../../process/command.js'
+import { cleanEnvironment } from '../../process/environment.js'
 import { parentArgument } from '../../process/parent.js'
 import { deferred } from '../deferred.js'
 import { describeError } from '../failures.js'
@@ -72,6 +73,7 @@ export function startProcess(
     {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', memory, own, bell],
       serialization: 'advanced',
+      env: cleanEnvironment(process.env),
     },
   )
   const inherited = { memory: FIRST, bell: FIRST + 1, serverBell: FIRST + 2 }

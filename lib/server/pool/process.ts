@@ -7,7 +7,8 @@ import { deferred } from '../../dispatch/deferred.js'
 import type { Limits } from '../../engine/engine.js'
 import { GaidarosError } from '../../errors.js'
 import type { LogFields, LogLevel } from '../../log/logger.js'
-import { childEnvironment, childFlags } from '../../process/command.js'
+import { childFlags } from '../../process/command.js'
+import { cleanEnvironment } from '../../process/environment.js'
 import { parentArgument } from '../../process/parent.js'
 import type { EngineInfo } from '../backend.js'
 import type { Inspected, Question } from '../inspection.js'
@@ -83,7 +84,7 @@ export class ServerProcess {
           ...sockets.map(({ fd }) => fd),
         ],
         serialization: 'advanced',
-        env: childEnvironment(process.env),
+        env: cleanEnvironment(process.env),
       },
     )
     this.#listen()
