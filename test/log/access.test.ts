@@ -386,10 +386,10 @@ void t.test('the command: text, rotation by USR1, a place that is gone', async (
     read('access.log'),
     /\S+Z close peer=\S+ local=\S+ connection=0\.0 reason=end requests=2 in=4 out=4 us=\d+ worker=\d+\n$/,
   )
-  t.match(read('error.1'), /info {2}serving addresses=127\.0\.0\.1:\d+ engine=/)
+  t.match(read('error.1'), /info {2}serving pid=\d+ addresses=127\.0\.0\.1:\d+ engine=/)
   t.match(
     read('error.log'),
-    /info {2}logs reopened files=.*\n.*info {2}stopping signal=SIGTERM.*\n.*info {2}stopped accepted=1 requests=2/,
+    /info {2}logs reopened files=.*\n.*info {2}stopping pid=\d+ signal=SIGTERM.*\n.*info {2}stopped pid=\d+ accepted=1 requests=2/,
   )
 })
 
