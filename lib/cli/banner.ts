@@ -2,7 +2,7 @@
 
 import { endpoint } from '../engine/endpoint.js'
 import type { Address } from '../engine/engine.js'
-import { version } from './version.js'
+import { version } from '../version.js'
 
 const ANY = new Map([
   ['0.0.0.0', '127.0.0.1'],

@@ -6,16 +6,20 @@ import { OptionsError } from '../options/index.js'
 import { CommandFailure } from './commands/running.js'
 import { portHolder } from './port-holder.js'
 
-/** Exit statuses of the command; from denied on those of the subcommands (LSB, init script actions). */
+/** Exit statuses of the command; from notImplemented on those of the subcommands (LSB, init script actions). */
 export const EXIT = {
   ok: 0,
   failed: 1,
   usage: 2,
+  notImplemented: 3,
   denied: 4,
   notInstalled: 5,
   notConfigured: 6,
   notRunning: 7,
 } as const
+
+/** What status says by its exit status (LSB). */
+export const STATUS = { running: 0, dead: 1, stopped: 3, unknown: 4 } as const
 
 /**
  * The status that an error ends the command with.
@@ -24,6 +28,8 @@ export const EXIT = {
  * exitStatus(new OptionsError([])) // 2
  */
 export function exitStatus(error: unknown, subcommand?: string): number {
+  // To status the numbers are answers: 2 would be a dead server with a lock left behind.
+  if (subcommand === 'status') return STATUS.unknown
   if (error instanceof CommandFailure) return error.status
   if (error instanceof OptionsError) return EXIT.usage
   return subcommand === undefined ? EXIT.failed : startStatus(error)
@@ -48,10 +54,7 @@ function startStatus(error: unknown): number {
  */
 export function failureLines(error: unknown, verbose: boolean): string[] {
   if (error instanceof OptionsError)
-    return [
-      ...error.message.split('\n').map((line) => `gaidaros: ${line}`),
-      'gaidaros: --help lists the options',
-    ]
+    return error.message.split('\n').map((line) => `gaidaros: ${line}`)
   const text = error instanceof GaidarosError ? machineText(error) : messageOf(error)
   return [`gaidaros: ${text}`, ...(verbose ? traceOf(error) : [])]
 }

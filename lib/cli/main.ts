@@ -3,6 +3,7 @@
 import {
   asksFor,
   type CommandLine,
+  OptionsError,
   parseCommandLine,
   printConfig,
   type Resolved,
@@ -11,6 +12,7 @@ import {
 } from '../options/index.js'
 import { Detached } from '../process/daemon.js'
 import { takeInherited } from '../server/pool/successor.js'
+import { versionLine } from '../version.js'
 import { checkConfig } from './check-config.js'
 import { CommandFailure, commands, commandsHelp } from './commands/index.js'
 import { detach } from './commands/start.js'
@@ -18,7 +20,6 @@ import { EXIT, exitStatus, failureLines } from './failure.js'
 import { probeLines } from './probe.js'
 import { serve } from './serve.js'
 import { complain, say, survivePipes } from './terminal.js'
-import { versionLine } from './version.js'
 
 /**
  * Runs the command.
@@ -47,6 +48,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     detached?.failed()
     complain(...failureLines(error, asksFor(line, 'verbose')))
+    if (error instanceof OptionsError) complain('gaidaros: --help lists the options')
     return exitStatus(error, line.subcommand)
   }
 }

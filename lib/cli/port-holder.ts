@@ -55,14 +55,20 @@ function hexOf(address: string): string {
     .toUpperCase()
 }
 
+/** The kernel cuts a name after 15 bytes; what a process calls itself in full is then the beginning of its arguments. */
+function nameOf(pid: string): string | undefined {
+  const name = tryRead(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim())
+  const title = tryRead(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0])
+  return name && title?.startsWith(name) ? title.trim() : name
+}
+
 function processWith(inode: string): PortHolder | undefined {
   const link = `socket:[${inode}]`
   const pids = (tryRead(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name))
   for (const pid of pids) {
     const fds = tryRead(() => readdirSync(`/proc/${pid}/fd`)) ?? []
     if (fds.some((fd) => tryRead(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) === link)) {
-      const name = tryRead(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim())
-      return { pid: Number(pid), name: name || 'a process' }
+      return { pid: Number(pid), name: nameOf(pid) || 'a process' }
     }
   }
   return undefined

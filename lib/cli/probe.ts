@@ -2,8 +2,8 @@
 
 import { release } from 'node:os'
 import { type NativeProbe, nativeProbe } from '../engine/index.js'
+import { versionLine } from '../version.js'
 import { type Fact, MINIMUM, machineFacts, reaches } from './machine.js'
-import { versionLine } from './version.js'
 
 function feature(name: string, reason: string | undefined): Fact {
   return reason === undefined ? { name, value: 'yes' } : { name, value: 'no', lack: reason }

@@ -58,6 +58,7 @@ function warnAboutRoot({ user, allowRoot }: Settings): void {
 class Foreground implements SignalTargets {
   readonly processes: ProcessTargets | undefined
   readonly #again: () => Resolved
+  readonly #isDetached: boolean
   readonly #logs: Logs
   readonly #instance: Instance
   readonly #server: Gaidaros
@@ -73,6 +74,7 @@ class Foreground implements SignalTargets {
   ) {
     this.#settings = settings
     this.#again = again
+    this.#isDetached = detached !== undefined
     this.#logs = openLogs(ownLogs(settings))
     this.#instance = instance
     const { descriptors, output } = instance
@@ -118,6 +120,7 @@ class Foreground implements SignalTargets {
     if (engine) {
       say(...banner({ engine, addresses, takesLines: takesLines(this.#settings) }))
       this.#note('info', 'serving', {
+        pid: process.pid,
         addresses: addresses.map(endpoint).join(', '),
         engine: `${engine.name}, ${engine.description}`,
       })
@@ -138,7 +141,22 @@ class Foreground implements SignalTargets {
     quiet()
     this.#sumUp()
     const { accepted, requests, handler_errors, log_dropped } = this.#server.stats()
-    this.#note('info', 'stopped', { accepted, requests, handler_errors, log_dropped })
+    this.#note('info', 'stopped', {
+      pid: process.pid,
+      accepted,
+      requests,
+      handler_errors,
+      log_dropped,
+    })
+  }
+
+  /** News for whoever sits at the terminal. A daemon has none: its output goes to the log, where note() has been. */
+  #say(...lines: string[]): void {
+    if (!this.#isDetached) say(...lines)
+  }
+
+  #complain(...lines: string[]): void {
+    if (!this.#isDetached) complain(...lines)
   }
 
   /** What stands on the terminal anyway is logged where the log is somewhere else. */
@@ -161,8 +179,8 @@ class Foreground implements SignalTargets {
     const { active } = this.#server.stats()
     const grace = duration(this.#settings.shutdownGrace / 1000)
     const how = fast ? 'at once' : `at most ${grace} for what is in flight`
-    say(`${signal}: stopping; ${active} open, ${how}`)
-    this.#note('info', 'stopping', { signal, open: active })
+    this.#say(`${signal}: stopping; ${active} open, ${how}`)
+    this.#note('info', 'stopping', { pid: process.pid, signal, open: active })
     this.#close(fast ? 0 : undefined)
   }
 
@@ -174,7 +192,7 @@ class Foreground implements SignalTargets {
     }
     const { active } = this.#server.stats()
     const grace = duration(this.#settings.reloadGrace / 1000)
-    say(`${signal}: the new binary serves; ${active} open, at most ${grace} until they end`)
+    this.#say(`${signal}: the new binary serves; ${active} open, at most ${grace} until they end`)
     this.#note('info', 'handed over', { signal, to: pid, open: active })
     this.#stopping = true
     this.#instance.handedOver(pid)
@@ -182,7 +200,7 @@ class Foreground implements SignalTargets {
   }
 
   stopAtOnce(signal: NodeJS.Signals): void {
-    say(`${signal} again: stopped at once`)
+    this.#say(`${signal} again: stopped at once`)
     this.#note('warn', 'stopped at once', { signal })
     this.#sumUp()
     this.#leave()
@@ -202,8 +220,11 @@ class Foreground implements SignalTargets {
       .catch((error) => {
         if (this.#stopping) return
         const lines = failureLines(error, this.#settings.verbose)
-        complain(`gaidaros: ${signal}: not reloaded; the server goes on as it was`, ...lines)
-        this.#note('error', 'not reloaded', { signal, reason: lines.join('; ') })
+        this.#complain(`gaidaros: ${signal}: not reloaded; the server goes on as it was`, ...lines)
+        this.#note('error', 'not reloaded; the server goes on as it was', {
+          signal,
+          reason: lines.map((line) => line.replace(/^gaidaros: /, '')).join('; '),
+        })
       })
       .finally(() => {
         if (!this.#stopping) this.#instance.reloaded(this.#server.addresses.map(endpoint))
@@ -216,17 +237,20 @@ class Foreground implements SignalTargets {
     this.#settings = settings
     const news = changed.length > 0 ? `changed: ${changed.join(', ')}` : 'nothing was changed'
     const rest = left.length > 0 ? `; left as it was, for a restart: ${left.join(', ')}` : ''
-    say(`${signal}: reloaded; ${news}${rest}`)
-    this.#note('info', 'reloaded', { changed: changed.join(', '), left: left.join(', ') })
+    this.#say(`${signal}: reloaded; ${news}${rest}`)
+    this.#note('info', 'reloaded', {
+      changed: changed.join(', ') || 'nothing',
+      ...(left.length > 0 && { left: left.join(', ') }),
+    })
   }
 
   reopenLogs(signal: NodeJS.Signals): void {
     const { reopened, kept } = this.#server.reopenLogs()
-    if (this.processes !== undefined) say(`${signal}: the server processes reopen their logs`)
-    if (reopened.length > 0) say(`${signal}: reopened ${reopened.join(', ')}`)
+    if (this.processes !== undefined) this.#say(`${signal}: the server processes reopen their logs`)
+    if (reopened.length > 0) this.#say(`${signal}: reopened ${reopened.join(', ')}`)
     else if (kept.length === 0 && this.processes === undefined)
-      say(`${signal}: no log to reopen; none of them is a file`)
-    complain(
+      this.#say(`${signal}: no log to reopen; none of them is a file`)
+    this.#complain(
       ...kept.map(({ path, reason }) => `gaidaros: ${signal}: ${path} stays open: ${reason}`),
     )
   }
@@ -235,29 +259,35 @@ class Foreground implements SignalTargets {
     if (this.#stopping) return
     const { supervisor } = this.#server
     if (supervisor === undefined) {
-      complain(`gaidaros: ${signal}: an upgrade takes a supervisor: -S procpool or proc; ignored`)
+      const why = 'an upgrade takes a supervisor: -S procpool or proc; ignored'
+      this.#complain(`gaidaros: ${signal}: ${why}`)
+      this.#note('warn', why, { signal })
       return
     }
     const pid = supervisor.upgrade()
     if (pid === undefined) return
-    say(`${signal}: the new binary is started, pid ${pid}; QUIT lets this one go`)
+    this.#say(`${signal}: the new binary is started, pid ${pid}; QUIT lets this one go`)
     this.#note('info', 'upgrade: the new binary is started', { signal, pid })
   }
 
   #suspend(signal: NodeJS.Signals): void {
     this.#server.supervisor?.suspend()
-    say(`${signal}: the server processes retire; HUP brings them back`)
+    const news = 'the server processes retire; HUP brings them back'
+    this.#say(`${signal}: ${news}`)
+    this.#note('info', news, { signal })
   }
 
   #resize(signal: NodeJS.Signals, how: 'grow' | 'shrink'): void {
     const wanted = this.#server.supervisor?.[how]()
-    if (wanted !== undefined) say(`${signal}: ${wanted} server processes`)
+    if (wanted === undefined) return
+    this.#say(`${signal}: ${wanted} server processes`)
+    this.#note('info', 'server processes', { signal, wanted })
   }
 
   /** What the handler's code threw where no request was concerned: its state is unknown, so it ends. */
   #listenToErrors(): () => void {
     const fail = (error: unknown, kind: string): void => {
-      complain(`gaidaros: ${kind}, the server stops: ${traceOf(error)}`)
+      this.#complain(`gaidaros: ${kind}, the server stops: ${traceOf(error)}`)
       this.#note('fatal', `${kind}, the server stops`, { error: traceOf(error) })
       if (this.#status === EXIT.failed) this.#leave()
       this.#status = EXIT.failed

@@ -19,6 +19,7 @@ import {
 import { Connections } from './connections.js'
 import { Failures } from './failures.js'
 import { Framing } from './framing.js'
+import { tellLedger, type WorkerJournal } from './journal.js'
 import { Ledger } from './ledger.js'
 import { loggedBatchLoop, loggedLoop } from './loggedloops.js'
 import { bytesLoop, decodedLoop, type Loop, type LoopParts } from './loops.js'
@@ -35,6 +36,8 @@ export interface DispatcherOptions {
   nameOf: (plan: HandlerPlan) => string
   /** Where each request and each connection is written down, if that is wanted. */
   access?: AccessLog | undefined
+  /** In a worker: who tells the server's access log what the server cannot see. */
+  journal?: WorkerJournal | undefined
   /** Called with each error of the handler when die_on_error is set. */
   fatal?: ((error: unknown) => void) | undefined
   /** Told how many errors the handler has had, after each. */
@@ -129,6 +132,11 @@ export class Dispatcher implements EngineHost {
     return slabUse.kept
   }
 
+  /** What became of requests that workers have, for the access log. @param nameOf what the worker at a place is called */
+  noted(notes: Uint32Array, nameOf: (place: number) => string): void {
+    if (this.#ledger !== undefined) tellLedger(this.#ledger, notes, nameOf)
+  }
+
   stalled(count: number, ms: number): void {
     const { log, nameOf } = this.#options
     reportStall(log, this.#engine as Engine, nameOf(this.#plan), this.#plan, count, ms)
@@ -151,7 +159,8 @@ export class Dispatcher implements EngineHost {
   }
 
   #makeLedger(engine: Engine): Ledger | undefined {
-    const { access } = this.#options
+    const { access, journal } = this.#options
+    if (journal !== undefined) this.failures.onFailed = (...request) => journal.failed(...request)
     if (access === undefined) return undefined
     const ledger = new Ledger(access, engine, wrappingOf(this.#plan))
     this.failures.onFailed = (...request) => ledger.failed(...request)
@@ -167,7 +176,7 @@ export class Dispatcher implements EngineHost {
       replies,
       handleRequest,
       handleBatch,
-      ledger: this.#ledger,
+      ledger: this.#ledger ?? this.#options.journal,
       read: this.#read,
       ...this.#options,
     }

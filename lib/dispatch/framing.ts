@@ -21,7 +21,7 @@ export interface FramingOptions {
   handleRequest: HandleRequest | undefined
   handleBatch: HandleBatch | undefined
   /** There is one where the access log is on. */
-  ledger: Ledger | undefined
+  ledger: Pick<Ledger, 'handedOver'> | undefined
   /** decode_request. */
   read: ReadRequest
   maxFrameSize: number

@@ -42,6 +42,14 @@ interface Early {
   isWhole: boolean
 }
 
+/** A reply, or a piece of one. */
+export interface Replied {
+  bytes: number
+  isWhole: boolean
+  /** Who gave it; this process without. */
+  worker?: string
+}
+
 const now = (): number => performance.now()
 
 export class Ledger {
@@ -99,21 +107,21 @@ export class Ledger {
     this.#write(account, sequence, pending, 'ok')
   }
 
-  /** A request that was cut in JS is handed over now; its answer goes through engine.reply(). */
-  handedOver(slot: number, generation: number, sequence: number, bytesIn: number): void {
-    const pending = { bytesIn, bytesOut: 0, start: now() }
+  /** A request is handed over; its answer goes through engine.reply(), or is told by replied(). */
+  handedOver(slot: number, generation: number, sequence: number, bytesIn: number, agoMs = 0): void {
+    const pending = { bytesIn, bytesOut: 0, start: now() - agoMs }
     this.#put(this.#account(slot, generation), sequence, pending)
   }
 
   /** A request gets no answer, or no more of it, because the handler failed. */
-  failed(slot: number, generation: number, sequence: number): void {
+  failed(slot: number, generation: number, sequence: number, worker?: string): void {
     const account = this.#find(slot, generation)
     const pending = account?.pending?.get(sequence)
     // Within a turn the record says it.
     if (account === undefined || pending === undefined) return
     account.isBroken = true
     account.pending?.delete(sequence)
-    this.#write(account, sequence, pending, 'failed')
+    this.#write(account, sequence, pending, 'failed', worker)
   }
 
   /** Requests without an answer are told by the reason that their connection ended for. */
@@ -138,21 +146,26 @@ export class Ledger {
     engine.reply = (slot, generation, sequence, data, flags) => {
       const waiting = reply(slot, generation, sequence, data, flags)
       // Below 0 the connection is gone: its closed record tells what became of the request.
-      if (waiting >= 0) this.#replied(slot, generation, sequence, data?.length, flags)
+      if (waiting >= 0) {
+        const length = data?.length ?? 0
+        const isFramed = data !== undefined && (flags & REPLY_FLAG.frame) !== 0
+        const bytes = isFramed ? this.#wrapping.size(length) : length
+        this.replied(slot, generation, sequence, {
+          bytes,
+          isWhole: (flags & REPLY_FLAG.more) === 0,
+        })
+      }
       return waiting
     }
   }
 
-  #replied(
+  /** A request got its answer, or a piece of it. */
+  replied(
     slot: number,
     generation: number,
     sequence: number,
-    length: number | undefined,
-    flags: number,
+    { bytes, isWhole, worker }: Replied,
   ): void {
-    const isFramed = length !== undefined && (flags & REPLY_FLAG.frame) !== 0
-    const bytes = isFramed ? this.#wrapping.size(length) : (length ?? 0)
-    const isWhole = (flags & REPLY_FLAG.more) === 0
     const account = this.#find(slot, generation)
     const pending = account?.pending?.get(sequence)
     if (account === undefined || pending === undefined) {
@@ -164,7 +177,7 @@ export class Ledger {
     pending.bytesOut += bytes
     if (!isWhole) return
     account.pending?.delete(sequence)
-    this.#write(account, sequence, pending, 'ok')
+    this.#write(account, sequence, pending, 'ok', worker)
   }
 
   #later(account: Account, slot: number, sequence: number, pending: Pending): void {
@@ -179,10 +192,17 @@ export class Ledger {
     account.pending.set(sequence, pending)
   }
 
-  #write(account: Account, request: number, pending: Pending, status: Outcome): void {
+  #write(
+    account: Account,
+    request: number,
+    pending: Pending,
+    status: Outcome,
+    worker?: string,
+  ): void {
     const { bytesIn, bytesOut, start } = pending
     const us = microseconds(start)
-    this.#access.request(account.head, { request, bytesIn, bytesOut, us, status })
+    const entry = { request, bytesIn, bytesOut, us, status }
+    this.#access.request(account.head, worker === undefined ? entry : { ...entry, worker })
   }
 
   #find(slot: number, generation: number): Account | undefined {

@@ -129,7 +129,7 @@ class NativeEngine implements ServingEngine {
     }
     const core = this.#core
     this.pool = {
-      open: (spec) => core.openPool(spec),
+      open: (spec, noted) => core.openPool(spec, noted),
       attach: (index) => core.attachWorker(index),
       detach: (index) => core.detachWorker(index),
       retire: (index) => core.retireWorker(index),

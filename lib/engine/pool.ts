@@ -1,6 +1,8 @@
 // The part of an engine that hands requests to workers in other threads or processes: over shared memory (native/pool),
 // or in messages (portable/pool). Who starts and replaces the workers: lib/dispatch/pool.
 
+import type { Noted } from './notes.js'
+
 export interface PoolSpec {
   /** Places for workers; each has its memory from the start, which costs nothing before it is used. */
   workers: number
@@ -58,10 +60,11 @@ export interface WorkerState {
 export interface EnginePool {
   /**
    * Once, before the first worker.
+   * @param noted where there is an access log: told what becomes of requests (lib/dispatch/journal.ts)
    * @returns what workers are given; undefined: nothing, they are reached by messages
    * @throws Error when the kernel refuses the memory or a descriptor
    */
-  open(spec: PoolSpec): PoolDescriptors | undefined
+  open(spec: PoolSpec, noted?: Noted): PoolDescriptors | undefined
   /** The worker at this place is ready and is given requests from now on; `post` sends it a message. */
   attach(index: number, post: (batch: Batch) => void): void
   /** It has sent a message. */

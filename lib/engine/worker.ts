@@ -12,6 +12,8 @@ import { type CloseReason, REASONS } from './reasons.js'
 const NOTHING: readonly Buffer[] = Object.freeze([])
 
 export interface WorkerEngine extends Engine {
+  /** For the server's access log; see lib/dispatch/journal.ts. */
+  note(kind: number, slot: number, generation: number, sequence: number, value: number): void
   /** Tells the server how many errors its handler has had. */
   countErrors(count: number): void
   /** A message has come, where no memory is shared. */
@@ -120,6 +122,11 @@ class SharedMemoryEngine implements WorkerEngine {
 
   info(slot: number, generation: number): ConnectionInfo | undefined {
     return this.#core.info(slot, generation)
+  }
+
+  /** For the server's access log; see lib/dispatch/journal.ts. */
+  note(kind: number, slot: number, generation: number, sequence: number, value: number): void {
+    this.#core.note(kind, slot, generation, sequence, value)
   }
 
   countErrors(count: number): void {

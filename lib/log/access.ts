@@ -23,6 +23,8 @@ export interface RequestEntry {
   readonly bytesOut: number
   readonly us: number
   readonly status: Outcome
+  /** The handler worker that had it, where this process has some. */
+  readonly worker?: string
 }
 
 /** The totals of a connection; microseconds from its first byte of life to its end. */
@@ -76,7 +78,8 @@ export class AccessLog {
   readonly #form: Form
   readonly #write: (lines: string) => void
   readonly #worker: string
-  #tail: string
+  readonly #workerName: string
+  #handler = ''
   #lines = ''
   #isScheduled = false
   #timeAt = 0
@@ -85,13 +88,13 @@ export class AccessLog {
   constructor({ format, worker, write }: AccessOptions) {
     this.#form = format === 'json' ? JSON_FORM : TEXT
     this.#write = write
+    this.#workerName = worker
     this.#worker = this.#form.word('worker', worker)
-    this.#tail = this.#worker
   }
 
   /** The name of what handles the requests from now on. */
   set handler(name: string) {
-    this.#tail = this.#form.word('handler', name.slice(0, 200)) + this.#worker
+    this.#handler = this.#form.word('handler', name.slice(0, 200))
   }
 
   /** What the lines of a connection have in common; kept by the caller for as long as it lives. */
@@ -99,34 +102,44 @@ export class AccessLog {
     return this.#form.head(connection)
   }
 
-  request(head: string, { request, bytesIn, bytesOut, us, status }: RequestEntry): void {
+  request(head: string, entry: RequestEntry): void {
+    const { request, status, worker } = entry
     const form = this.#form
-    this.#add(
-      form.open(this.#now(), 'request') +
-        head +
-        form.number('request', request) +
-        form.number('in', bytesIn) +
-        form.number('out', bytesOut) +
-        form.number('us', us) +
+    const by =
+      worker === undefined ? this.#worker : form.word('worker', `${this.#workerName}/${worker}`)
+    this.#line(
+      'request',
+      head,
+      form.number('request', request) +
+        this.#traffic(entry) +
         form.word('status', status) +
-        this.#tail +
-        form.close,
+        this.#handler +
+        by,
     )
   }
 
-  close(head: string, { reason, requests, bytesIn, bytesOut, us }: CloseEntry): void {
+  close(head: string, entry: CloseEntry): void {
+    const { reason, requests } = entry
     const form = this.#form
-    this.#add(
-      form.open(this.#now(), 'close') +
-        head +
-        form.word('reason', reason) +
+    this.#line(
+      'close',
+      head,
+      form.word('reason', reason) +
         form.number('requests', requests) +
-        form.number('in', bytesIn) +
-        form.number('out', bytesOut) +
-        form.number('us', us) +
-        this.#worker +
-        form.close,
+        this.#traffic(entry) +
+        this.#worker,
     )
+  }
+
+  /** What both kinds of lines say in the same words. */
+  #traffic({ bytesIn, bytesOut, us }: RequestEntry | CloseEntry): string {
+    const form = this.#form
+    return form.number('in', bytesIn) + form.number('out', bytesOut) + form.number('us', us)
+  }
+
+  #line(event: 'request' | 'close', head: string, rest: string): void {
+    const form = this.#form
+    this.#add(form.open(this.#now(), event) + head + rest + form.close)
   }
 
   /** Writes what was gathered. */

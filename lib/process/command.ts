@@ -1,4 +1,4 @@
-// How a process of the server is started: the flags of node that this one runs with, and its environment.
+// How a process of the server is started: the flags of node that this one runs with.
 
 /** Flags with a value of their own that must not come along: the code of `node -e`. */
 const WITH_VALUE = new Set(['-e', '--eval', '-p', '--print', '-pe'])
@@ -19,18 +19,4 @@ export function childFlags(flags: readonly string[]): string[] {
     else if (!OWN.test(flag)) kept.push(flag)
   }
   return kept
-}
-
-/** Variables that mean one process: they are not handed on. */
-const OWN_VARIABLES = [
-  'GAIDAROS_INHERIT',
-  'LISTEN_FDS',
-  'LISTEN_PID',
-  'LISTEN_FDNAMES',
-  'NOTIFY_SOCKET',
-]
-
-export function childEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const own = new Set(OWN_VARIABLES)
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !own.has(name)))
 }

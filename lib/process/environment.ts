@@ -3,7 +3,7 @@
 
 /** Names that pass: where programs and modules are, language, time zone, home, certificates, Node's and ours. */
 const PASSES =
-  /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TZDIR|TMPDIR|SSL_CERT_(?:FILE|DIR)|NODE_(?:ENV|EXTRA_CA_CERTS|OPTIONS|PATH|V8_COVERAGE)|UV_THREADPOOL_SIZE|UV_USE_IO_URING|GAIDAROS_[A-Z0-9_]+)$/
+  /^(?:PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|LC_[A-Z]+|TZ|TZDIR|TMPDIR|SSL_CERT_(?:FILE|DIR)|NODE_(?:ENV|EXTRA_CA_CERTS|OPTIONS|PATH|V8_COVERAGE)|UV_THREADPOOL_SIZE|UV_USE_IO_URING|GAIDAROS_(?!INHERIT$)[A-Z0-9_]+)$/
 
 /**
  * The part of an environment that is handed on to workers; secrets in variables of other names stay behind.

@@ -25,6 +25,8 @@ export interface Privileges {
 
 const refused = (message: string): GaidarosError =>
   new GaidarosError('ERR_GAIDAROS_PROCESS', message)
+const notPermitted = (message: string): GaidarosError =>
+  new GaidarosError('ERR_GAIDAROS_PROCESS', message, { errnoCode: 'EPERM' })
 
 /**
  * Looks up what the settings name and whether this process may become it. Nothing is changed.
@@ -40,9 +42,9 @@ export function checkPrivileges(settings: PrivilegeSettings): Privileges | undef
   const root = process.geteuid?.() === 0
   if (!root) {
     if (user !== undefined && user.uid !== process.geteuid?.())
-      throw refused(`user: ${settings.user}: only root can become another user`)
+      throw notPermitted(`user: ${settings.user}: only root can become another user`)
     if (settings.group !== '' && gid !== process.getegid?.())
-      throw refused(`group: ${settings.group}: only root can change its groups`)
+      throw notPermitted(`group: ${settings.group}: only root can change its groups`)
     return undefined
   }
   if (gid === undefined && settings.chroot === '') return undefined
@@ -70,7 +72,8 @@ function checkRoot(folder: string): void {
   if (native === undefined) throw refused('chroot: needs the native addon, which is not there')
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw refused(`chroot: ${folder} is no directory`)
-  if (process.geteuid?.() !== 0) throw refused(`chroot: ${folder}: only root can change its root`)
+  if (process.geteuid?.() !== 0)
+    throw notPermitted(`chroot: ${folder}: only root can change its root`)
 }
 
 /**

@@ -39,7 +39,7 @@ export function uptimeOf(pid: number): number | undefined {
   const state = processState(pid)
   const machine = tryRead(() => Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]))
   if (state === undefined || machine === undefined) return undefined
-  return Math.max(0, machine - state.started / TICKS)
+  return Math.max(0, Math.round(machine * TICKS) - state.started) / TICKS
 }
 
 /** True while the process runs; one that has ended and waits for its parent does not. */

@@ -81,6 +81,7 @@ export class Service {
       allowCode: allowsCode(settings),
       log: logs.log,
       fatal,
+      noted: logs.access && ((...told) => this.dispatcher.noted(...told)),
     })
     await this.#pool?.start()
     this.engine.start()

@@ -2,11 +2,11 @@
 
 import { tmpdir } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { version } from '../cli/version.js'
 import type { Subject } from '../control/answers.js'
 import { endpoint } from '../engine/endpoint.js'
 import type { Logs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
+import { version } from '../version.js'
 import type { Backend } from './backend.js'
 import type { Supervisor } from './pool/supervisor.js'
 import { noStats } from './stats.js'

@@ -94,6 +94,8 @@ uint32_t Engine::turn(uint32_t count) {
     // The few that no worker takes are shown to JS.
     count = pool_->dispatch(*loop_, tables_.records, count);
     slab_kept_ = false;
+    // Before the records of connections that end, of which there may be notes.
+    tell_notes();
   }
   if (count > 0 || !pool_) call(count);
   return count;
@@ -124,6 +126,28 @@ void Engine::call(uint32_t count) {
     napi_get_and_clear_last_exception(env_, &error);
     napi_fatal_exception(env_, error);
   }
+}
+
+// For the access log: what workers have been given and have answered. It is a file's, and throws
+// for no reason of its own; where JS has ended nobody writes.
+void Engine::tell_notes() {
+  Journal* journal = pool_->journal();
+  if (journal == nullptr || journal->notes().empty()) return;
+  std::vector<Note> notes;
+  notes.swap(journal->notes());
+  driver_->before_js();
+  Napi::HandleScope scope(env_);
+  size_t bytes = notes.size() * sizeof(Note);
+  auto words = Napi::Uint32Array::New(env_, bytes / sizeof(uint32_t));
+  std::memcpy(words.Data(), notes.data(), bytes);
+  napi_value argument = words;
+  napi_value result;
+  if (napi_make_callback(env_, context_, env_.Global(), noted_.Value(), 1, &argument, &result) !=
+      napi_pending_exception)
+    return;
+  napi_value error;
+  napi_get_and_clear_last_exception(env_, &error);
+  napi_fatal_exception(env_, error);
 }
 
 void Engine::wake() {
@@ -201,8 +225,9 @@ Napi::Value Engine::connections(const Napi::CallbackInfo& info) {
   return connection_list(env_, *loop_, number_at(info, 0));
 }
 
-// openPool({ workers, sticky, chunks, oneShot, idempotent }): the descriptors that workers are
-// given, which stay the engine's.
+// openPool({ workers, sticky, chunks, oneShot, idempotent }, noted): the descriptors that workers
+// are given, which stay the engine's. `noted(words)`, where there is an access log: what becomes of
+// requests, as Journal has it.
 Napi::Value Engine::open_pool(const Napi::CallbackInfo& info) {
   Napi::Object spec = info[0].As<Napi::Object>();
   PoolOptions options;
@@ -211,7 +236,10 @@ Napi::Value Engine::open_pool(const Napi::CallbackInfo& info) {
   options.chunks = spec.Get("chunks").ToBoolean();
   options.one_shot = spec.Get("oneShot").ToBoolean();
   options.idempotent = spec.Get("idempotent").ToBoolean();
-  options.runs = loop_->joins_replies();
+  options.logged = info[1].IsFunction();
+  if (options.logged) noted_ = Napi::Persistent(info[1].As<Napi::Function>());
+  // An access log wants to know how long each reply is.
+  options.runs = loop_->joins_replies() && !options.logged;
   std::string error;
   pool_ = Pool::make(options, error);
   if (!pool_) throw Napi::Error::New(env_, error);
@@ -230,6 +258,7 @@ void Engine::attach_worker(const Napi::CallbackInfo& info) {
 }
 void Engine::detach_worker(const Napi::CallbackInfo& info) {
   pool_->detach(*loop_, number_at(info, 0));
+  tell_notes();
   wake();
 }
 void Engine::retire_worker(const Napi::CallbackInfo& info) { pool_->retire(number_at(info, 0)); }

@@ -33,7 +33,9 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   void wake() override;
   void stalled(uint32_t count, uint64_t ns) override;
   void collect() override {
-    if (pool_) pool_->collect(*loop_);
+    if (!pool_) return;
+    pool_->collect(*loop_);
+    tell_notes();
   }
   bool answered() const override { return pool_ && pool_->answered(); }
   void flushed() override {
@@ -72,6 +74,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   Napi::Value description(const Napi::CallbackInfo& info);
 
   void call(uint32_t count);
+  void tell_notes();
   static ConnId id_of(const Napi::CallbackInfo& info);
   uint8_t* share(Napi::Object self, const char* name, size_t bytes);
   void finish_when_done();
@@ -83,6 +86,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   Napi::AsyncContext context_;
   Napi::FunctionReference turn_;
   Napi::FunctionReference stalled_;
+  Napi::FunctionReference noted_;
   Napi::FunctionReference done_;
   Napi::Reference<Napi::Buffer<uint8_t>> slab_;
   bool slab_is_new_ = false;

@@ -5,10 +5,12 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 
 #include "../net/inherited.h"
 #include "../process/account.h"
@@ -121,6 +123,34 @@ void no_new_privileges(const Napi::CallbackInfo& info) {
   check(info.Env(), "prctl", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
+// For who is late: longer than a process that is able to leave takes for that, and below 2 s.
+constexpr suseconds_t kLateUs = 700'000;
+
+// The parent is gone. Whatever JS is doing, or waiting for, the process ends when the time is up.
+void on_parent_gone(int) {
+  signal(SIGALRM, SIG_DFL);
+  itimerval late{{0, 0}, {1, kLateUs}};
+  setitimer(ITIMER_REAL, &late, nullptr);
+}
+
+// leaveWithParent(parent, atOnce): this process ends when its parent does, however that comes
+// about: at once, or within 1.7 s if it has not left by itself. To be called by the main thread,
+// again after a change of user or group, which revokes it (prctl(2)). The kernel counts the thread
+// that has started this process as its parent.
+void leave_with_parent(const Napi::CallbackInfo& info) {
+  bool at_once = info[1].ToBoolean();
+  int sent = at_once ? SIGKILL : SIGRTMIN + 8;
+  if (!at_once) {
+    struct sigaction action {};
+    action.sa_handler = on_parent_gone;
+    action.sa_flags = SA_RESTART | SA_ONSTACK;
+    sigaction(sent, &action, nullptr);
+  }
+  check(info.Env(), "prctl", prctl(PR_SET_PDEATHSIG, sent, 0, 0, 0));
+  // It may have ended before it was asked for.
+  if (getppid() != descriptor(info[0])) raise(sent);
+}
+
 // redirect(from, to): what is written to `to` goes where `from` leads; programs inherit it
 void redirect(const Napi::CallbackInfo& info) {
   check(info.Env(), "dup2", dup2(descriptor(info[0]), descriptor(info[1])));
@@ -160,6 +190,7 @@ void define_process(Napi::Env env, Napi::Object exports) {
   exports.Set("findGroup", Napi::Function::New<group>(env));
   exports.Set("changeRoot", Napi::Function::New<change_root>(env));
   exports.Set("noNewPrivileges", Napi::Function::New<no_new_privileges>(env));
+  exports.Set("leaveWithParent", Napi::Function::New<leave_with_parent>(env));
   exports.Set("redirect", Napi::Function::New<redirect>(env));
   exports.Set("shieldDescriptors", Napi::Function::New<shield_descriptors>(env));
   exports.Set("trimHeap", Napi::Function::New<trim_heap>(env));

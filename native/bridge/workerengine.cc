@@ -32,6 +32,7 @@ Napi::Function WorkerEngine::define(Napi::Env env) {
                          InstanceMethod<&WorkerEngine::framed>("framed"),
                          InstanceMethod<&WorkerEngine::watch>("watch"),
                          InstanceMethod<&WorkerEngine::info>("info"),
+                         InstanceMethod<&WorkerEngine::note>("note"),
                          InstanceMethod<&WorkerEngine::set_errors>("setErrors"),
                          InstanceMethod<&WorkerEngine::close>("close"),
                      });

@@ -15,6 +15,7 @@
 #include "../conn/meta.h"
 #include "../frame/framer.h"
 #include "../loop/layout.h"
+#include "../pool/journal.h"
 #include "../pool/memory.h"
 
 namespace gaidaros {
@@ -69,6 +70,7 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   void framed(const Napi::CallbackInfo& info);
   void watch(const Napi::CallbackInfo& info);
   Napi::Value info(const Napi::CallbackInfo& info);
+  void note(const Napi::CallbackInfo& info);
   void set_errors(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 

@@ -227,6 +227,14 @@ void WorkerEngine::framed(const Napi::CallbackInfo& info) {
       info[3].ToBoolean() ? 1 : 0);
 }
 
+// note(kind, slot, generation, sequence, value): for the server's access log.
+void WorkerEngine::note(const Napi::CallbackInfo& info) {
+  SentNote note{clock_ns(), number_at(info, 0), 0};
+  std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(&note), sizeof note);
+  say(WorkerSays::note, 0, number_at(info, 1), number_at(info, 2), number_at(info, 3),
+      number_at(info, 4), bytes);
+}
+
 // undefined where the connection is known to be gone; where nothing was told, an unknown peer.
 Napi::Value WorkerEngine::info(const Napi::CallbackInfo& info) {
   uint32_t slot = number_at(info, 0), generation = number_at(info, 1);

@@ -33,6 +33,33 @@ void reset(Channel& channel) {
 
 }  // namespace
 
+// What a worker is given of which the server's own log has to hear.
+void Pool::note_record(const Record& record, uint32_t size) {
+  ConnId id{record.slot, record.generation};
+  switch (static_cast<RecordKind>(record.kind & 0xff)) {
+    case RecordKind::request:
+      return journal_->add(NoteKind::handed, id, record.sequence, size);
+    case RecordKind::opened:
+      return journal_->add(NoteKind::opened, id, 0, 0);
+    case RecordKind::closed:
+      return journal_->add(NoteKind::closed, id, 0, record.extra);
+    default:
+      return;
+  }
+}
+
+// Of a connection that has gone its end tells what became of the request.
+void Pool::note_answers(Loop& loop, Member& member, uint32_t first, uint32_t run) {
+  for (uint32_t i = first; i < first + run; i++) {
+    const Entry& entry = member.in.entry(i);
+    ConnId id{entry.slot, entry.generation};
+    const Connection* connection = loop.find(id);
+    if (connection == nullptr || !connection->live()) return;
+    NoteKind kind = flags_of(entry) & kReplyMore ? NoteKind::piece : NoteKind::answered;
+    journal_->add(kind, id, entry.sequence, entry.length, place_of(member));
+  }
+}
+
 void Pool::collect(Loop& loop) {
   for (Member& member : members_)
     if (member.live) collect_from(loop, member, false);
@@ -61,8 +88,10 @@ void Pool::collect_from(Loop& loop, Member& member, bool last) {
       if (flags == 0 && !last) {
         if (loop.takes_run(id, entry.sequence))
           entries = join_replies(member, member.collected, available, count, bytes);
+        if (journal_) note_answers(loop, member, member.collected, entries);
         loop.answer(id, entry.sequence, count, bytes);
       } else {
+        if (journal_) note_answers(loop, member, member.collected, 1);
         int64_t queued = loop.reply(id, entry.sequence, bytes, flags, count);
         if (flags & kReplyMore && !last) acknowledge(member, entry, queued);
       }
@@ -117,6 +146,12 @@ void Pool::obey(Loop& loop, Member& member, const Entry& entry, std::span<const 
     case WorkerSays::fail:
       landed(member, entry);
       return loop.close(id, Reason::handler_error);
+    case WorkerSays::note:
+      if (SentNote note; journal_ && bytes.size() >= sizeof note) {
+        std::memcpy(&note, bytes.data(), sizeof note);
+        journal_->add(note, id, entry.sequence, entry.ticket, place_of(member));
+      }
+      return;
     default:
       return;
   }

@@ -36,7 +36,8 @@ enum class WorkerSays : uint8_t {
   framed,
   ended,
   watch,
-  fail
+  fail,
+  note  // for the access log; see SentNote
 };
 // Flags above the kind: those of a reply that comes by call (kReplyMore, ...), shifted.
 constexpr uint32_t kSaysFlags = 8;

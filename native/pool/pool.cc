@@ -202,6 +202,7 @@ uint32_t Pool::dispatch(Loop& loop, Record* records, uint32_t count) {
         tell(loop, *home, id);
         told = id;
       }
+    if (journal_) note_record(record, record.length);
     request(loop, &record, run);
     if ((record.kind & 0xff) == static_cast<uint32_t>(RecordKind::closed)) leave_home(id);
     loop.hand_over(record, run);

@@ -13,6 +13,7 @@
 
 #include "../loop/loop.h"
 #include "channel.h"
+#include "journal.h"
 #include "memory.h"
 
 namespace gaidaros {
@@ -25,6 +26,7 @@ struct PoolOptions {
   bool one_shot = false;    // a worker takes one request and ends
   bool idempotent = false;  // requests of a dead worker run again elsewhere
   bool runs = true;         // pipelined requests may share an entry, and their replies a send
+  bool logged = false;      // there is an access log
 };
 
 class Pool {
@@ -66,6 +68,8 @@ class Pool {
   };
   WorkerState state(Loop& loop, uint32_t index);
   size_t waiting() const { return queue_.size(); }
+  // Null where there is no access log.
+  Journal* journal() { return journal_.get(); }
 
  private:
   static constexpr uint32_t kNobody = UINT32_MAX;
@@ -114,7 +118,8 @@ class Pool {
     uint32_t epoch = 0;
   };
 
-  explicit Pool(const PoolOptions& options) : options_(options) {}
+  explicit Pool(const PoolOptions& options)
+      : options_(options), journal_(options.logged ? std::make_unique<Journal>() : nullptr) {}
 
   Member* home_of(ConnId id);
   void settle(ConnId id, const Member& member);
@@ -148,10 +153,16 @@ class Pool {
   uint32_t take_off(Member& member, const Entry& entry, const Cargo& cargo);
   static void landed(Member& member, const Entry& entry);
   void repeat(const Flight& flight);
+  uint32_t place_of(const Member& member) const {
+    return static_cast<uint32_t>(&member - members_.data());
+  }
+  void note_record(const Record& record, uint32_t size);
+  void note_answers(Loop& loop, Member& member, uint32_t first, uint32_t run);
   void requeue_untaken(Member& member);
   void lose(Loop& loop, Member& member);
 
   PoolOptions options_;
+  std::unique_ptr<Journal> journal_;
   PoolMemory memory_;
   int bell_ = -1;
   std::vector<Member> members_;

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { version } from '../../lib/cli/version.js'
+import { version } from '../../lib/version.js'
 import { run, temporary } from './command.js'
 
 t.setTimeout(300_000)

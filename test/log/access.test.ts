@@ -1,80 +1,14 @@
-import { once } from 'node:events'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { deferred } from '../../lib/dispatch/deferred.js'
 import type { Batch } from '../../lib/handler/contract.js'
-import { Gaidaros, type GaidarosOptions } from '../../lib/server/gaidaros.js'
+import type { GaidarosOptions } from '../../lib/server/gaidaros.js'
 import { Client, Command, run, temporary } from '../cli/command.js'
 import { unavailable } from '../conformance/available.js'
 import { until } from '../conformance/deadline.js'
-import { refuse, VARIANTS, type Variant } from '../conformance/variant.js'
-
-type Line = Record<string, string | number>
-
-interface Started {
-  server: Gaidaros
-  port: number
-  /** The line of this event so far, in order of their request numbers. */
-  requests(): Line[]
-  closes(): Line[]
-  /** Waits for so many connections to have ended, and for their lines. */
-  ended(count?: number): Promise<void>
-  /** Sends `text` and FIN. @returns what came back */
-  ask(text: string | Buffer): Promise<string>
-}
-
-type Start = (t: Test, options: GaidarosOptions) => Promise<Started>
-
-const startOn =
-  (variant: Variant): Start =>
-  async (t, options) => {
-    const path = join(temporary(t), 'access.log')
-    const server = new Gaidaros({
-      host: '127.0.0.1',
-      port: 0,
-      shutdownGrace: '300ms',
-      accessLog: path,
-      logFormat: 'json',
-      log: () => undefined,
-      ...variant.options,
-      ...options,
-    } as GaidarosOptions)
-    t.teardown(() => server.close())
-    const port = (await server.serve())[0]?.port ?? 0
-    const lines = (event: string): Line[] =>
-      readFileSync(path, 'utf8')
-        .split('\n')
-        .slice(0, -1)
-        .map((line) => JSON.parse(line) as Line)
-        .filter((line) => line['event'] === event)
-    const requests = () =>
-      lines('request').sort((a, b) => Number(a['request']) - Number(b['request']))
-    const closes = () => lines('close')
-    const ended = (count = 1) =>
-      until(
-        () => closes().length >= count,
-        () => `${count} closed; the file has ${readFileSync(path, 'utf8')}`,
-      )
-    const ask = async (text: string | Buffer) => {
-      const socket = connect(port, '127.0.0.1')
-      await once(socket, 'connect')
-      socket.end(text)
-      let answer = ''
-      try {
-        for await (const piece of socket) answer += String(piece)
-      } catch {
-        // A reply that was broken off is reset.
-      }
-      return answer
-    }
-    return { server, port, requests, closes, ended, ask }
-  }
-
-/** The numbers of the lines that a test can know. */
-const told = (lines: Line[]) =>
-  lines.map(({ request, in: bytesIn, out, status }) => [request, bytesIn, out, status])
+import { refuse, VARIANTS } from '../conformance/variant.js'
+import { type Start, startOn, told } from './served.js'
 
 const cases: Record<string, (t: Test, start: Start) => Promise<void>> = {
   'replies of the same turn': async (t, start) => {
@@ -452,10 +386,10 @@ void t.test('the command: text, rotation by USR1, a place that is gone', async (
     read('access.log'),
     /\S+Z close peer=\S+ local=\S+ connection=0\.0 reason=end requests=2 in=4 out=4 us=\d+ worker=\d+\n$/,
   )
-  t.match(read('error.1'), /info {2}serving addresses=127\.0\.0\.1:\d+ engine=/)
+  t.match(read('error.1'), /info {2}serving pid=\d+ addresses=127\.0\.0\.1:\d+ engine=/)
   t.match(
     read('error.log'),
-    /info {2}logs reopened files=.*\n.*info {2}stopping signal=SIGTERM.*\n.*info {2}stopped accepted=1 requests=2/,
+    /info {2}logs reopened files=.*\n.*info {2}stopping pid=\d+ signal=SIGTERM.*\n.*info {2}stopped pid=\d+ accepted=1 requests=2/,
   )
 })
 

@@ -138,10 +138,44 @@ else {
       await say('stop', 0, /not running/)
       await say('status', 3, /not running/)
       await say('stop now', 2, /"now"/)
-      t.equal((await run(['status'])).code, 6, 'no pid_file')
-      t.equal((await run(['start', ...LOCAL])).code, 6)
     },
   )
+
+  t.test('what keeps a command from its work is said by its status', async (t) => {
+    const folder = temporary(t)
+    const options = ['--pid-file', pidfile(t, folder), ...LOCAL]
+    t.match(await run(['status', '--prot', ...options]), { code: 4, stderr: /did you mean/ })
+    t.equal((await run(['status'])).code, 4, 'no pid_file')
+    t.equal((await run(['start', ...LOCAL])).code, 6)
+    t.match(await run(['-m', 'start', 'start', ...LOCAL]), { code: 6 }, 'a value is no command')
+    t.match(await run(['start', ...options], { env: { GAIDAROS_NATIVE: 'off' } }), {
+      code: 5,
+      stderr: /needs the native addon/,
+    })
+  })
+
+  t.test('upgrade: not of one process, and at once when the new binary is no good', async (t) => {
+    const folder = temporary(t)
+    const path = pidfile(t, folder)
+    const handler = handlerIn(folder, 'export const handleRequest = (line: Buffer) => line')
+    const options = ['--pid-file', path, ...LOCAL, '-m', handler]
+    t.match(await run(['upgrade', ...options]), { code: 3, stderr: /wanted -S procpool or proc/ })
+    const pool = [...options, '-S', 'procpool', '-N', '1', '--log-file', join(folder, 'log')]
+    t.match(await run(['start', ...pool]), { code: 0 })
+    const pid = readPid(path)?.pid
+    writeFileSync(handler, "throw new Error('no luck')\n")
+    const began = performance.now()
+    t.match(await run(['upgrade', ...pool]), {
+      code: 1,
+      stderr: new RegExp(`pid ${pid}, serves on`),
+    })
+    t.ok(performance.now() - began < 55_000, 'it was not waited for')
+    t.equal(readPid(path)?.pid, pid)
+    const log = readFileSync(join(folder, 'log'), 'utf8')
+    t.match(log, /handler_module: .*no luck/)
+    t.notMatch(log, /^SIG/m, 'what is logged is not printed beside it')
+    t.match(await run(['stop', ...pool]), { code: 0 })
+  })
 
   t.test('stop ends by force what does not end', async (t) => {
     const folder = temporary(t)

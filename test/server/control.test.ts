@@ -416,6 +416,42 @@ t.test(
   },
 )
 
+for (const { how, args, left } of [
+  // The name lies outside of the new root directory: nobody in there can remove it.
+  { how: 'another root directory', args: ['--user', 'nobody', '--chroot', '/'], left: true },
+  // The supervisor stays who it is.
+  {
+    how: 'a pool of another user',
+    args: ['--user', 'nobody', '-S', 'procpool', '-N', '1'],
+    left: false,
+  },
+])
+  t.test(
+    `the socket's owner and its end: ${how}`,
+    { skip: !ROOT || native === undefined },
+    async (t) => {
+      const folder = temporary(t)
+      chmodSync(folder, 0o755)
+      const jail = temporary(t)
+      const own = args.map((arg) => (arg === '/' ? jail : arg))
+      const { path, stats, command } = await start(t, own, folder)
+      const { uid, mode } = statSync(path)
+      t.equal(uid, 65534)
+      t.equal(mode & 0o777, 0o600)
+      t.equal((await stats()).pid, command.child.pid)
+      t.match(await run([...LOCAL, '--control-socket', path]), {
+        code: 1,
+        stderr: /in use by a running server/,
+      })
+      command.child.kill('SIGTERM')
+      t.match(await command.ended, { code: 0 })
+      t.equal(existsSync(path), left)
+      const again = await start(t, [], folder)
+      t.equal((await again.stats()).pid, again.command.child.pid, 'a stale name is replaced')
+      t.equal(statSync(path).uid, 0)
+    },
+  )
+
 t.test('the command: tables, JSON, statuses', async (t) => {
   const folder = temporary(t)
   const pidFile = join(folder, 'pid')

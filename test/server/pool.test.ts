@@ -1,12 +1,12 @@
 // Server pools as an operator meets them: the real command with real processes, killed, reloaded, upgraded and
 // scaled while clients open connections all the time.
 import { once } from 'node:events'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { native } from '../../lib/native.js'
-import { Client, Command, temporary } from '../cli/command.js'
+import { Client, Command, run, temporary } from '../cli/command.js'
 
 const ENGINES = native === undefined ? ['portable'] : ['native', 'portable']
 const LOCAL = ['-h', '127.0.0.1', '-p', '0', '--allow-root']
@@ -33,9 +33,16 @@ interface Pool {
   file: string
 }
 
-async function start(t: Test, args: readonly string[], handler = PID_HANDLER): Promise<Pool> {
-  const file = join(temporary(t), 'handler.mjs')
+async function start(
+  t: Test,
+  args: readonly string[],
+  handler = PID_HANDLER,
+  mode = 0o700,
+): Promise<Pool> {
+  const folder = temporary(t)
+  const file = join(folder, 'handler.mjs')
   writeFileSync(file, handler)
+  chmodSync(folder, mode)
   const command = new Command([...LOCAL, '-m', file, ...args])
   t.teardown(async () => {
     await command.stop()
@@ -315,6 +322,77 @@ t.test('children leave when the supervisor is killed', async (t) => {
   t.ok(performance.now() - killed < 8_000)
   resetIfOpen(held)
 })
+
+/** Is held up for ever by a line that says so, and has left a file then. */
+const STAYING = `import { writeFileSync } from 'node:fs'
+export function handleRequest(line) {
+  if (!line.includes('stay')) return line
+  writeFileSync(new URL('stays', import.meta.url), '')
+  for (;;);
+}
+`
+
+if (native !== undefined)
+  for (const { where, args, children } of [
+    { where: 'of a server process', args: [], children: 1 },
+    { where: 'of a handler process', args: ['-X', 'procpool', '-n', '1'], children: 2 },
+    { where: 'of a server process of another user', args: ['--user', 'nobody'], children: 1 },
+  ])
+    t.test(`also those that a handler holds up: ${where}`, async (t) => {
+      if (args[0] === '--user' && process.geteuid?.() !== 0)
+        return t.pass('not root', { skip: true })
+      const { command, pid, port, file } = await start(
+        t,
+        ['-S', 'procpool', '-N', '1', ...args],
+        STAYING,
+        0o777,
+      )
+      const client = await Client.connect(port)
+      client.socket.write('go\n')
+      await client.lines(1)
+      const all = livingOf(pid).flatMap((each) => [each, ...livingOf(each)])
+      t.equal(all.length, children)
+      client.socket.write('stay\n')
+      await eventually('it is held up', () => existsSync(join(dirname(file), 'stays')))
+      command.child.kill('SIGKILL')
+      // In 1.7 s, and the time that a busy machine takes to end them.
+      await eventually('all gone', () => !all.some(lives))
+      client.socket.destroy()
+    })
+
+for (const args of [
+  ['-S', 'procpool', '-N', '1'],
+  ...(native === undefined ? [] : [['-X', 'procpool', '-n', '1']]),
+])
+  t.test(`processes get a clean environment: ${args.join(' ')}`, async (t) => {
+    const file = join(temporary(t), 'handler.mjs')
+    writeFileSync(
+      file,
+      'const { SECRET, PATH } = process.env\nexport const handleRequest = () => SECRET + (PATH ? " path\\n" : "\\n")\n',
+    )
+    const command = new Command([...LOCAL, '-m', file, ...args], { env: { SECRET: 'hush' } })
+    t.teardown(() => command.stop())
+    const client = await Client.connect(await command.port())
+    client.socket.write('x\n')
+    t.strictSame(await client.lines(1), ['undefined path'])
+    client.socket.destroy()
+  })
+
+for (const first of [['-S', 'procpool', '-N', '2'], []])
+  t.test(`a second server on the port of one with ${first.join(' ') || '-S ""'}`, async (t) => {
+    const { pid, port } = await start(t, first)
+    const name = first.length === 0 ? 'node' : 'gaidaros: supervisor'
+    for (const second of [['-S', 'procpool', '-N', '2'], ['-S', 'procpool', '-N', '1'], []]) {
+      const { code, stdout, stderr } = await run([...LOCAL, '-p', String(port), ...second])
+      t.equal(code, 1, second.join(' '))
+      t.equal(stdout, '')
+      t.equal(
+        stderr,
+        `gaidaros: port ${port} on 127.0.0.1 is in use by ${name} (pid ${pid}); stop it, or choose another port with -p\n`,
+      )
+    }
+    t.ok((first.length === 0 ? [pid] : livingOf(pid)).includes(await ask(port)), 'it goes on')
+  })
 
 t.test('a crash loop is given up with 1 and one clear line', async (t) => {
   const sign = join(temporary(t), 'die')

@@ -32,14 +32,26 @@ export async function reopen(resolved: Resolved): Promise<number> {
 /** `gaidaros upgrade`: the old process goes once a new one holds the pidfile. */
 export async function upgrade(resolved: Resolved): Promise<number> {
   const path = pidfileOf(resolved.settings)
+  if (resolved.settings.serverType === '')
+    throw new CommandFailure(
+      EXIT.notImplemented,
+      'upgrade: a server of one process (server_type "") cannot hand its sockets over; wanted -S procpool or proc, or gaidaros restart',
+    )
   const old = send(resolved, 'SIGUSR2')
-  const successor = (): number | undefined => {
+  const holder = (): number | undefined => {
     const record = recordOf(path)
-    return record?.alive && record.pid !== old ? record.pid : undefined
+    return record?.alive ? record.pid : undefined
   }
-  await waitUntil(() => successor() !== undefined || !isRunning(old), TAKEOVER_MS)
-  const pid = successor()
-  if (pid === undefined) throw new CommandFailure(EXIT.failed, failed(old))
+  // The old one gives the name up, and takes it back when the new one has failed.
+  let isGivenUp = false
+  const isDecided = (): boolean => {
+    const pid = holder()
+    if (pid === undefined) isGivenUp = true
+    return (pid !== undefined && (pid !== old || isGivenUp)) || !isRunning(old)
+  }
+  await waitUntil(isDecided, TAKEOVER_MS)
+  const pid = holder()
+  if (pid === undefined || pid === old) throw new CommandFailure(EXIT.failed, failed(old))
   signal(old, 'SIGQUIT')
   const patience = resolved.settings.shutdownGrace + MARGIN_MS
   const gone = await waitUntil(() => !isRunning(old), patience)
@@ -50,5 +62,5 @@ export async function upgrade(resolved: Resolved): Promise<number> {
 
 const failed = (old: number): string =>
   isRunning(old)
-    ? `no new process took over within ${duration(TAKEOVER_MS / 1000)}; the old one, pid ${old}, serves on, and its log says why`
+    ? `no new process took over; the old one, pid ${old}, serves on, and its log says why`
     : `the old process, pid ${old}, has ended, and no new one took over`

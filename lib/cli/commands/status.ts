@@ -4,12 +4,10 @@ import { resolve } from 'node:path'
 import { ask } from '../../control/client.js'
 import type { Resolved, Settings } from '../../options/index.js'
 import { listeningOf, uptimeOf } from '../../process/proc.js'
+import { STATUS } from '../failure.js'
 import { duration } from '../numbers.js'
 import { say } from '../terminal.js'
 import { CommandFailure, pidfileOf, recordOf } from './running.js'
-
-/** Exit statuses of status are words of their own (LSB). */
-const STATUS = { running: 0, dead: 1, stopped: 3, unknown: 4 } as const
 
 /** What is known. */
 export interface Report {

@@ -9,7 +9,7 @@ import type { Settings } from '../../options/settings.js'
 import type { HandlerPlan } from '../plan.js'
 import { asTasks } from '../tasks.js'
 import { portableHandler } from './job.js'
-import { HandlerPool } from './pool.js'
+import { HandlerPool, type HandlerPoolOptions } from './pool.js'
 
 export { HandlerPool, type HandlerWorker } from './pool.js'
 
@@ -46,6 +46,8 @@ export interface PoolCircumstances {
   log: Log
   /** A worker's handler failed under die_on_error. */
   fatal: (error: Error) => void
+  /** Where there is an access log; see HandlerPoolOptions. */
+  noted: HandlerPoolOptions['noted']
 }
 
 /**
@@ -61,6 +63,7 @@ export function makeHandlerPool({
   allowCode,
   log,
   fatal,
+  noted,
 }: PoolCircumstances): HandlerPool | undefined {
   const type = settings.handlerType as HandlerType
   const workers = workersOf(type)
@@ -92,10 +95,12 @@ export function makeHandlerPool({
       allowCode,
       transformed: transformedFiles(),
       dieOnError: settings.dieOnError,
+      logged: noted !== undefined,
       limits: { outputHighWater, maxFrameSize, maxPipelined },
     },
     log,
     fatal,
+    noted,
   })
 }
 

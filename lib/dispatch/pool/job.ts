@@ -18,6 +18,8 @@ export interface WorkerJob {
   /** Of the handler's files in TypeScript: what the server has made of them already. */
   transformed: readonly TransformedFile[]
   dieOnError: boolean
+  /** The server has an access log. */
+  logged: boolean
   limits: { outputHighWater: number; maxFrameSize: number; maxPipelined: number }
 }
 

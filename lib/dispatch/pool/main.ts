@@ -10,9 +10,11 @@ import { enableTypeScript } from '../../handler/typescript.js'
 import { Log } from '../../log/log.js'
 import type { LogFields, Logger, LogLevel } from '../../log/logger.js'
 import { releaseMemoryAtRest } from '../../process/allocator.js'
+import { leaveWithParent } from '../../process/parent.js'
 import { handlerName } from '../../server/handlername.js'
 import { Dispatcher } from '../dispatcher.js'
 import { describeError } from '../failures.js'
+import { workerJournal } from '../journal.js'
 import { memoryOf, type WorkerJob, type WorkerNews, type WorkerOrder } from './job.js'
 
 /** The messages' two ends. */
@@ -54,6 +56,7 @@ async function begin(job: WorkerJob): Promise<void> {
         (error) => void setImmediate(() => tell({ type: 'fatal', error: plainError(error) }))
       : undefined,
     onFailure: (count) => engine?.countErrors(count),
+    ...(job.logged && { journal: workerJournal((...note) => engine?.note(...note)) }),
     ...limits,
   })
   engine = createWorkerEngine(spec, dispatcher, leave, tell)
@@ -93,6 +96,7 @@ if (parentPort !== null) {
   parentPort.on('message', obey)
   start(workerData as WorkerJob)
 } else {
+  leaveWithParent('at once')
   process.title = 'gaidaros: handler'
   releaseMemoryAtRest()
   process.on('message', obey)

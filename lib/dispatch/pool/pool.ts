@@ -25,6 +25,8 @@ export interface HandlerPoolOptions {
   }
   log: Log
   fatal: (error: Error) => void
+  /** Where there is an access log: told what becomes of requests, and how the worker at a place is called. */
+  noted?: ((notes: Uint32Array, nameOf: (place: number) => string) => void) | undefined
 }
 
 /** One worker at this moment. */
@@ -83,9 +85,13 @@ export class HandlerPool {
   /** @throws GaidarosError ERR_GAIDAROS_ENGINE when the kernel refuses memory or descriptors */
   constructor(options: HandlerPoolOptions) {
     this.#options = options
-    const { pool, size, sticky, chunks, oneShot, idempotent } = options
+    const { pool, size, sticky, chunks, oneShot, idempotent, noted } = options
+    const nameOf = (place: number): string => this.#places[place]?.worker?.id ?? ''
     try {
-      this.#descriptors = pool.open({ workers: size, sticky, chunks, oneShot, idempotent })
+      this.#descriptors = pool.open(
+        { workers: size, sticky, chunks, oneShot, idempotent },
+        noted && ((notes) => noted(notes, nameOf)),
+      )
     } catch (error) {
       throw new GaidarosError(
         'ERR_GAIDAROS_ENGINE',

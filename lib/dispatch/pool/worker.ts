@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { Worker as Thread } from 'node:worker_threads'
 import type { Batch, PoolDescriptors } from '../../engine/pool.js'
 import { childFlags } from '../../process/command.js'
+import { cleanEnvironment } from '../../process/environment.js'
+import { parentArgument } from '../../process/parent.js'
 import { deferred } from '../deferred.js'
 import { describeError } from '../failures.js'
 import { memoryOf, type WorkerJob, type WorkerNews, type WorkerOrder } from './job.js'
@@ -71,10 +73,11 @@ export function startProcess(
   const descriptors = shared && [shared.memory, shared.bells[spec.index] as number, shared.bell]
   const child: ChildProcess = spawn(
     process.execPath,
-    [...childFlags(process.execArgv), fileURLToPath(MAIN)],
+    [...childFlags(process.execArgv), fileURLToPath(MAIN), parentArgument()],
     {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...(descriptors ?? [])],
       serialization: 'advanced',
+      env: cleanEnvironment(process.env),
     },
   )
   const inherited = shared && { memory: FIRST, bell: FIRST + 1, serverBell: FIRST + 2 }

@@ -6,6 +6,8 @@
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const)
   process.on(signal, () => {})
 
+const { leaveWithParent } = await import('../../process/parent.js')
+leaveWithParent('in time')
 const { Worker } = await import('./worker.js')
 const worker = new Worker((message, sent) => process.send?.(message, () => sent?.()))
 process.on('message', (message) => worker.hear(message as never))

@@ -7,13 +7,16 @@ import { deferred } from '../../dispatch/deferred.js'
 import type { Limits } from '../../engine/engine.js'
 import { GaidarosError } from '../../errors.js'
 import type { LogFields, LogLevel } from '../../log/logger.js'
-import { childEnvironment, childFlags } from '../../process/command.js'
+import { childFlags } from '../../process/command.js'
+import { cleanEnvironment } from '../../process/environment.js'
+import { parentArgument } from '../../process/parent.js'
 import type { EngineInfo } from '../backend.js'
 import type { Inspected, Question } from '../inspection.js'
 import type { Death } from './crashes.js'
 import { errorOf, type FromServer, type Report, type Start, type ToServer } from './messages.js'
 import type { HeldSocket } from './sockets.js'
 
+const MAIN = fileURLToPath(new URL('./main.js', import.meta.url))
 /** stdin, stdout, stderr and the channel come before the sockets. */
 const FIRST_FD = 4
 /**
@@ -74,7 +77,7 @@ export class ServerProcess {
     this.#timer = setTimeout(() => this.#fail(`was not ready after ${READY_MS / 1000} s`), READY_MS)
     this.#child = spawn(
       process.execPath,
-      [...childFlags(process.execArgv), fileURLToPath(new URL('./main.js', import.meta.url))],
+      [...childFlags(process.execArgv), MAIN, parentArgument()],
       {
         stdio: [
           'ignore',
@@ -84,7 +87,7 @@ export class ServerProcess {
           ...sockets.map(({ fd }) => fd),
         ],
         serialization: 'advanced',
-        env: childEnvironment(process.env),
+        env: cleanEnvironment(process.env),
       },
     )
     this.#listen()

@@ -7,6 +7,7 @@ import type { Limits } from '../../engine/engine.js'
 import type { Logger, LogLevel } from '../../log/logger.js'
 import { type Logs, openLogs } from '../../log/logs.js'
 import { releaseMemoryAtRest } from '../../process/allocator.js'
+import { leaveWithParent } from '../../process/parent.js'
 import { checkPrivileges, dropPrivileges } from '../../process/privileges.js'
 import { Busyness } from '../busyness.js'
 import { Inspector, type Question } from '../inspection.js'
@@ -210,7 +211,10 @@ export class Worker {
 async function loadUnprivileged({ settings, base }: Start): Promise<HandlerPlan> {
   const privileges = checkPrivileges(settings)
   const early = privileges?.chroot ? await loadPlan(settings, base) : undefined
-  if (privileges !== undefined) dropPrivileges(privileges)
+  if (privileges !== undefined) {
+    dropPrivileges(privileges)
+    leaveWithParent('in time')
+  }
   return early ?? loadPlan(settings, base)
 }
 

@@ -32,6 +32,8 @@ export const SAID = {
   watch: 8,
   /** The handler failed. */
   fail: 9,
+  /** For the access log: what in ticket, its value in extra; bytes: when, milliseconds since the epoch, as a double. */
+  note: 10,
 } as const
 
 /** Of what concerns no request. */

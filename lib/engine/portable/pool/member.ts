@@ -15,6 +15,8 @@ const UNKNOWN_COST_MS = 0.05
 const EMPTY = new Uint8Array(0)
 
 export class Member {
+  /** Its place in the pool. */
+  readonly index: number
   live = false
   retiring = false
   /** One-shot: it has had its request. */
@@ -37,6 +39,10 @@ export class Member {
   readonly #writer = new BatchWriter()
   /** Requests and chunks of the turn that it is in. */
   #measured = 0
+
+  constructor(index: number) {
+    this.index = index
+  }
 
   /** How many requests it may be sent at once: dear ones are left for others, cheap ones share a turn. */
   get room(): number {

@@ -1,9 +1,11 @@
 // What workers say, done to the engine's connections.
 
 import { REPLY_FLAG } from '../../layout.js'
+import { NOTE } from '../../notes.js'
 import type { Batch } from '../../pool.js'
 import { REASONS } from '../../reasons.js'
 import { type Entry, entriesOf, GONE, NO_TICKET, SAID, TOLD } from './batch.js'
+import type { Journal } from './journal.js'
 import type { Member } from './member.js'
 import type { PoolEngine } from './pool.js'
 
@@ -11,6 +13,8 @@ const EMPTY = new Uint8Array(0)
 
 export class Orders {
   readonly #engine: PoolEngine
+  /** Where there is an access log. */
+  journal: Journal | undefined
   readonly #watch: (member: Member, entry: Entry) => void
 
   constructor(engine: PoolEngine, watch: (member: Member, entry: Entry) => void) {
@@ -57,13 +61,27 @@ export class Orders {
       case SAID.fail:
         member.flights.delete(ticket)
         engine.close(slot, generation, 'handler_error')
+        break
+      case SAID.note:
+        this.#note(member, entry)
     }
+  }
+
+  /** What only the worker knows. */
+  #note(member: Member, entry: Entry): void {
+    const { bytes, ticket, extra } = entry
+    const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).readDoubleLE()
+    const ago = performance.timeOrigin + performance.now() - at
+    this.journal?.add(ticket, entry, extra, member.index, ago)
   }
 
   #reply(member: Member, entry: Entry): void {
     const { slot, generation, sequence, extra, ticket, bytes } = entry
     const more = (extra & REPLY_FLAG.more) !== 0
     if (!more) member.flights.delete(ticket)
+    // Of a connection that has gone its end tells what became of the request.
+    if (this.#engine.isOpen(slot, generation))
+      this.journal?.add(more ? NOTE.piece : NOTE.answered, entry, bytes.length, member.index)
     const queued = this.#engine.reply(slot, generation, sequence, bytes, extra)
     if (more) acknowledge(member, entry, queued)
   }

@@ -5,9 +5,11 @@
 import { View } from '../../../dispatch/view.js'
 import type { ServingEngine } from '../../engine.js'
 import { ANSWER, KIND, RECORD, RECORD_WORDS, REPLY_WORDS } from '../../layout.js'
+import type { Noted } from '../../notes.js'
 import type { Batch, EnginePool, PoolSpec, WorkerState } from '../../pool.js'
 import { type Entry, NO_TICKET, TOLD } from './batch.js'
 import { Homes } from './homes.js'
+import { Journal } from './journal.js'
 import { Member } from './member.js'
 import { Orders } from './orders.js'
 
@@ -34,6 +36,7 @@ export class PortablePool implements EnginePool {
   #queue: Entry[] = []
   readonly #homes = new Homes()
   readonly #orders: Orders
+  #journal: Journal | undefined
   #tickets = 0
   #next = 0
   #scheduled = false
@@ -46,9 +49,11 @@ export class PortablePool implements EnginePool {
     this.#orders = new Orders(engine, (member, id) => this.#watch(member, id))
   }
 
-  open(spec: PoolSpec): undefined {
+  open(spec: PoolSpec, noted?: Noted): undefined {
     this.#spec = spec
-    this.#members = Array.from({ length: spec.workers }, () => new Member())
+    this.#members = Array.from({ length: spec.workers }, (_, index) => new Member(index))
+    this.#journal = noted && new Journal(noted)
+    this.#orders.journal = this.#journal
     // A worker that has answered while this loop was kept is not late: timers run before messages are read.
     const hear = (): void => void setImmediate(() => (this.#heardAt = performance.now()))
     this.#timer = setInterval(hear, HEAR_MS).unref()
@@ -63,7 +68,7 @@ export class PortablePool implements EnginePool {
   }
 
   attach(index: number, post: (batch: Batch) => void): void {
-    const member = new Member()
+    const member = new Member(index)
     member.live = true
     member.post = post
     this.#members[index] = member
@@ -95,7 +100,7 @@ export class PortablePool implements EnginePool {
       ({ kind }) => kind === KIND.request || kind === KIND.opened,
     )
     const homeless = this.#homes.leave(member)
-    this.#members[index] = new Member()
+    this.#members[index] = new Member(index)
     this.#queue = [...(idempotent ? had : []), ...waited, ...this.#queue]
     // What it held of a stream is gone with it.
     const lost = [...(idempotent ? [] : had), ...(chunks ? homeless : [])]
@@ -131,6 +136,7 @@ export class PortablePool implements EnginePool {
         left.push(index)
         continue
       }
+      this.#journal?.handed(entry)
       replies[index * REPLY_WORDS] = isAnsweredLater(entry) ? ANSWER.later : ANSWER.none
       this.#hand(entry)
     }

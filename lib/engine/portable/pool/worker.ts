@@ -148,6 +148,12 @@ export class MessageEngine implements WorkerEngine {
     return this.#spec.sticky ? undefined : UNKNOWN
   }
 
+  note(kind: number, slot: number, generation: number, sequence: number, value: number): void {
+    const at = Buffer.alloc(8)
+    at.writeDoubleLE(performance.timeOrigin + performance.now())
+    this.#say(SAID.note, slot, generation, sequence, value, kind, at)
+  }
+
   countErrors(count: number): void {
     this.#errors = count
     this.#schedule()

@@ -8,7 +8,7 @@ interface Package {
 
 // Read at once: after chroot there is no package.json any more.
 const read = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as Package
 
 /** The package's version, for example '0.1.0': package.json is its only place. */
