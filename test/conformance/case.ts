@@ -75,7 +75,7 @@ export async function misbehave(t: Test, ctx: Context, bad: Misbehaviour): Promi
   await bad.act(served)
   await served.reachClosed(reason, count)
   await served.reachActive(1)
-  t.equal(served.closed(reason), count, `closed by ${reason}`)
+  t.equal(await served.closed(reason), count, `closed by ${reason}`)
   if (ABNORMAL.has(reason)) await served.logged(new RegExp(reason))
   if (bad.log) await served.logged(bad.log)
   await good.ask(...ask)

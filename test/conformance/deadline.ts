@@ -18,27 +18,28 @@ export function tick(ms = 2): Promise<void> {
 }
 
 /** What a wait says when its deadline has passed. */
-export type Describe = string | (() => string)
+export type Describe = string | (() => string | Promise<string>)
 
-function overdue(what: Describe, ms: number): Error {
-  return new Error(`no ${typeof what === 'string' ? what : what()} within ${ms} ms`)
-}
+const describe = async (what: Describe): Promise<string> =>
+  typeof what === 'string' ? what : await what()
+
+const overdue = (what: string, ms: number): Error => new Error(`no ${what} within ${ms} ms`)
 
 /** Waits until `condition` holds; throws with `what` after the deadline. */
 export async function until(
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   what: Describe,
   ms = DEADLINE_MS,
 ): Promise<void> {
   const end = performance.now() + ms
-  while (!condition()) {
-    if (performance.now() > end) throw overdue(what, ms)
+  while (!(await condition())) {
+    if (performance.now() > end) throw overdue(await describe(what), ms)
     await tick()
   }
 }
 
 /** The value of `promise`, or an error with `what` after the deadline. */
-export async function within<T>(promise: Promise<T>, what: Describe, ms = DEADLINE_MS): Promise<T> {
+export async function within<T>(promise: Promise<T>, what: string, ms = DEADLINE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(overdue(what, ms)), ms)

@@ -13,19 +13,22 @@ export type Options = Record<string, unknown>
 export class Served {
   readonly server: Pick<
     Gaidaros,
-    'serve' | 'close' | 'stats' | 'setLimits' | 'handle' | 'closed' | 'addresses' | 'engine'
+    'serve' | 'close' | 'collectStats' | 'setLimits' | 'handle' | 'closed' | 'addresses' | 'engine'
   > &
     AsyncDisposable
   /** Log lines so far, one string each. */
   readonly lines: string[] = []
   addresses: readonly Address[] = []
   private readonly clients: Client[] = []
+  private readonly startDeadlineMs: number
 
   /**
    * @param caseFile where the handler's functions stand, when they are to run in another thread or process
    * @param unfit told when a handler that ran elsewhere looked at something of its case
    */
   constructor(options: Options, caseFile?: string, unfit?: (reason: string) => void) {
+    // A busy machine is slow to start processes; no case is about how long it takes.
+    this.startDeadlineMs = (caseFile === undefined ? 1 : 4) * DEADLINE_MS
     // Workers are started from what is built, without the flags that compile the tests.
     if (caseFile !== undefined) process.execArgv.length = 0
     const Server = caseFile === undefined ? Gaidaros : Built
@@ -46,7 +49,8 @@ export class Served {
   }
 
   async listen(): Promise<this> {
-    this.addresses = await within(Promise.resolve(this.server.serve()), 'listening server')
+    const starting = Promise.resolve(this.server.serve())
+    this.addresses = await within(starting, 'listening server', this.startDeadlineMs)
     return this
   }
 
@@ -54,12 +58,13 @@ export class Served {
     return this.addresses[0]?.port ?? 0
   }
 
-  stats(): EngineStats {
-    return this.server.stats()
+  /** As they are now, in every process that serves. */
+  stats(): Promise<EngineStats> {
+    return this.server.collectStats()
   }
 
-  closed(reason: CloseReason): number {
-    return this.stats().closed[reason]
+  async closed(reason: CloseReason): Promise<number> {
+    return (await this.stats()).closed[reason]
   }
 
   async connect(options: ClientOptions = {}): Promise<Client> {
@@ -80,8 +85,8 @@ export class Served {
     ms = DEADLINE_MS,
   ): Promise<void> {
     await until(
-      () => what(this.stats()),
-      () => `${name}; statistics: ${JSON.stringify(this.shownStats())}`,
+      async () => what(await this.stats()),
+      async () => `${name}; statistics: ${JSON.stringify(await this.shownStats())}`,
       ms,
     )
   }
@@ -110,8 +115,8 @@ export class Served {
     await within(Promise.resolve(this.server.close()), 'closed server')
   }
 
-  private shownStats(): unknown {
-    const { closed, syscalls: _, ...rest } = this.stats()
+  private async shownStats(): Promise<unknown> {
+    const { closed, syscalls: _, ...rest } = await this.stats()
     return { ...rest, closed: Object.fromEntries(Object.entries(closed).filter(([, n]) => n > 0)) }
   }
 }

@@ -1,0 +1,48 @@
+// Which cases make no sense in which combinations, and why. What is not here is asked everywhere. One rule more
+// works by itself: handlers that look at variables of their case, which are not where the handler runs (see
+// Served), end as skipped in combinations that run handlers elsewhere.
+
+import { type Combination, hasWorkers, isOneShot } from './combination.js'
+
+interface Rule {
+  where: (combination: Combination) => boolean
+  /** Of 'subject: name'. */
+  cases: RegExp
+  because: string
+}
+
+const isPool = ({ serverType }: Combination): boolean => serverType !== ''
+
+const RULES: Rule[] = [
+  {
+    where: isOneShot,
+    cases: /hook|\bopened\b|end_request|split_request|^framing by functions|^connection: data is/,
+    because: 'thread and proc: no worker stays with a connection',
+  },
+  {
+    where: isOneShot,
+    cases:
+      /thousand|hundred|many|max_pipelined|deep|byte by byte|small receive|behind more|levels out|all kinds/,
+    because: 'thread and proc: a worker for each of so many requests takes minutes',
+  },
+  {
+    where: isOneShot,
+    cases: /handler_timeout/,
+    because:
+      'thread and proc: the start of a worker is longer than the handler_timeout of the case',
+  },
+  {
+    where: isPool,
+    cases: /^start and stop: handle\(\) serves one request/,
+    because: 'handle() serves in one process',
+  },
+  {
+    where: (combination) => isPool(combination) || hasWorkers(combination),
+    cases: /^start and stop: a hundred servers/,
+    because: 'a hundred starts of processes take minutes',
+  },
+]
+
+/** Why a case is not asked of this combination; undefined where it is. */
+export const unfitFor = (combination: Combination, title: string): string | undefined =>
+  RULES.find(({ where, cases }) => where(combination) && cases.test(title))?.because
