@@ -37,6 +37,27 @@ async function runCase(test: Test, variant: Variant, file: string, run: Case): P
   await ctx.teardown()
 }
 
+/** One case of a variant as a subtest, or skipped where it makes no sense. */
+function ask(variant: Variant, { title, subject, run }: Listed, name = title): void {
+  const unfit = variant.unfit?.(title)
+  if (unfit !== undefined) t.pass(name, { skip: unfit })
+  else void t.test(name, { buffered: true }, (test) => runCase(test, variant, fileOf(subject), run))
+}
+
+interface Listed {
+  /** 'subject: name' */
+  title: string
+  subject: string
+  run: Case
+}
+
+const listed = (): Listed[] =>
+  Object.entries(SUBJECTS)
+    .flatMap(([subject, cases]) =>
+      Object.entries(cases).map(([name, run]) => ({ title: `${subject}: ${name}`, subject, run })),
+    )
+    .filter(({ title }) => wanted(title))
+
 /**
  * Every case over `variant`. GAIDAROS_TEST_ONLY keeps those whose 'subject: name' contains it, or one of
  * several with | between them,
@@ -46,16 +67,21 @@ export async function conformance(variant: Variant): Promise<void> {
   const reason = await unavailable(variant)
   if (reason !== undefined) return refuse(t, `${variant.name}: ${reason}`)
   t.jobs = variant.sent ? SENT_JOBS : JOBS
-  for (const [subject, cases] of Object.entries(SUBJECTS)) {
-    for (const [name, run] of Object.entries(cases)) {
-      const title = `${subject}: ${name}`
-      if (!wanted(title)) continue
-      const unfit = variant.unfit?.(title)
-      if (unfit !== undefined) t.pass(title, { skip: unfit })
-      else
-        void t.test(title, { buffered: true }, (test) =>
-          runCase(test, variant, fileOf(subject), run),
-        )
-    }
+  for (const each of listed()) ask(variant, each)
+}
+
+/** Every case over one of `variants`, by turns, that it makes sense in. */
+export async function conformanceInTurns(variants: readonly Variant[]): Promise<void> {
+  const available: Variant[] = []
+  for (const variant of variants) {
+    const reason = await unavailable(variant)
+    if (reason === undefined) available.push(variant)
+    else refuse(t, `${variant.name}: ${reason}`)
+  }
+  t.jobs = SENT_JOBS
+  for (const [i, each] of listed().entries()) {
+    const turns = available.map((_, k) => available[(i + k) % available.length] as Variant)
+    const variant = turns.find(({ unfit }) => unfit?.(each.title) === undefined)
+    if (variant !== undefined) ask(variant, each, `${each.title}, ${variant.name}`)
   }
 }
