@@ -16,8 +16,11 @@ import type { HeldSocket } from './sockets.js'
 
 /** stdin, stdout, stderr and the channel come before the sockets. */
 const FIRST_FD = 4
-/** A process that shows no progress for so long, before it is ready, is killed. */
-export const READY_MS = 10_000
+/**
+ * A process that shows no progress for so long, before it is ready, is killed. Long enough for a handler that takes its
+ * time to load, and for a machine so busy that a process needs many seconds to begin: killing it then makes that worse.
+ */
+const READY_MS = 60_000
 /** An answer that is not there by then is not waited for. */
 const ANSWER_MS = 1_000
 /** After its grace a process has this long to be gone. */
