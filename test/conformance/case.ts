@@ -18,11 +18,6 @@ export class Context {
   private readonly started: Served[] = []
 
   private readonly caseFile: string | undefined
-  private tellUnfit: (reason: string) => void = () => undefined
-  /** Why a case says nothing about its variant: what its handler needs is not where the handler runs. */
-  readonly unfit = new Promise<string>((resolve) => {
-    this.tellUnfit = resolve
-  })
 
   /** @param caseFile of the case, where its variant runs handlers elsewhere */
   constructor(variant: Variant, caseFile: string) {
@@ -33,7 +28,7 @@ export class Context {
   /** A server that is constructed with the variant's options and `options`, not yet listening. */
   make(options: Options = {}): Served {
     const all = { ...this.variant.options, ...options }
-    const served = new Served(all, this.caseFile, this.caseFile ? this.tellUnfit : undefined)
+    const served = new Served(all, this.caseFile)
     this.started.push(served)
     return served
   }

@@ -5,7 +5,7 @@ import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
 import { Client, type ClientOptions } from './client.js'
-import { DEADLINE_MS, until, within } from './deadline.js'
+import { brief, DEADLINE_MS, until, within } from './deadline.js'
 import { sent } from './sent.js'
 
 export type Options = Record<string, unknown>
@@ -24,9 +24,9 @@ export class Served {
 
   /**
    * @param caseFile where the handler's functions stand, when they are to run in another thread or process
-   * @param unfit told when a handler that ran elsewhere looked at something of its case
+   * @throws Unfit when a function would look there at something of its case
    */
-  constructor(options: Options, caseFile?: string, unfit?: (reason: string) => void) {
+  constructor(options: Options, caseFile?: string) {
     // A busy machine is slow to start processes; no case is about how long it takes.
     this.startDeadlineMs = (caseFile === undefined ? 1 : 4) * DEADLINE_MS
     // Workers are started from what is built, without the flags that compile the tests.
@@ -37,13 +37,11 @@ export class Served {
       port: 0,
       // Cases that leave a handler unanswered are torn down soon.
       shutdownGrace: '300ms',
-      // A slow machine must not add lines to the log.
+      // A slow machine must not add lines to the log, nor be late for the defaults.
       stallWarning: 0,
-      log: (line) => {
-        this.lines.push(line)
-        const missing = unfit && /ReferenceError: \w+ is not defined/.exec(line)
-        if (missing) unfit(missing[0])
-      },
+      firstByteTimeout: brief(10_000),
+      frameTimeout: brief(10_000),
+      log: (line) => void this.lines.push(line),
       ...(caseFile === undefined ? options : sent(options, caseFile)),
     } as ConstructorParameters<typeof Gaidaros>[0])
   }

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { unavailable } from './available.js'
 import { type Case, Context } from './case.js'
 import { fileOf, SUBJECTS } from './cases/index.js'
+import { Unfit } from './sent.js'
 import { refuse, type Variant } from './variant.js'
 
 const JOBS = Number(process.env['GAIDAROS_TEST_JOBS'] ?? '8')
@@ -16,23 +17,15 @@ function wanted(name: string): boolean {
   return only === undefined || only.some((part) => name.includes(part))
 }
 
-/** What the case still waits for will not come. */
-async function skipCase(test: Test, ctx: Context, running: Promise<unknown>, reason: string) {
-  running.catch(() => undefined)
-  await ctx.teardown().catch(() => undefined)
-  test.pass(reason, { skip: reason })
-}
-
 async function runCase(test: Test, variant: Variant, file: string, run: Case): Promise<void> {
   const ctx = new Context(variant, file)
-  const running = run(test, ctx).then(() => undefined)
   try {
-    const reason = await Promise.race([running, ctx.unfit])
-    if (reason !== undefined) return await skipCase(test, ctx, running, reason)
+    await run(test, ctx)
   } catch (error) {
     // What the teardown of a failed case finds is a consequence of the failure.
     await ctx.teardown().catch(() => undefined)
-    throw error
+    if (!(error instanceof Unfit)) throw error
+    return void test.pass(error.message, { skip: error.message })
   }
   await ctx.teardown()
 }

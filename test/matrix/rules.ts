@@ -1,6 +1,5 @@
 // Which cases make no sense in which combinations, and why. What is not here is asked everywhere. One rule more
-// works by itself: handlers that look at variables of their case, which are not where the handler runs (see
-// Served), end as skipped in combinations that run handlers elsewhere.
+// works by itself (Unfit): handlers that look at variables of their case are skipped where handlers run elsewhere.
 
 import { type Combination, hasWorkers, isOneShot } from './combination.js'
 
