@@ -31,6 +31,11 @@ const RULES: Rule[] = [
       'thread and proc: the start of a worker is longer than the handler_timeout of the case',
   },
   {
+    where: ({ serverType }) => serverType === 'procpool',
+    cases: /max_connections/,
+    because: 'procpool: max_connections and max_connections_per_ip are of each server process',
+  },
+  {
     where: isPool,
     cases: /^start and stop: handle\(\) serves one request/,
     because: 'handle() serves in one process',
