@@ -21,7 +21,14 @@ const RULES: Rule[] = [
   {
     where: isOneShot,
     cases:
-      /thousand|hundred|many|max_pipelined|deep|byte by byte|small receive|behind more|levels out|all kinds/,
+      /^(?:backpressure|timers and limits|bad input|batch|statistics|start and stop|connection): /,
+    because:
+      'thread and proc: it asks what is done before a handler by more requests than fresh workers answer',
+  },
+  {
+    where: isOneShot,
+    cases:
+      /thousand|hundred|many|max_pipelined|deep|byte by byte|small receive|behind more|levels out|all kinds|do not mix|random delays|used again|older slab|after its late reply|intact|slow answer|defaults/,
     because: 'thread and proc: a worker for each of so many requests takes minutes',
   },
   {
