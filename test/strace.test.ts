@@ -243,7 +243,7 @@ for (const [name, most] of Object.entries(MOST)) {
       handleRequest: (r: Buffer) => r,
     }).listen()
     t.ok(await load(served.port), 'every byte was right')
-    const { syscalls, requests } = served.stats()
+    const { syscalls, requests } = await served.stats()
     await served.teardown()
     t.ok(requests > 1000, `${requests} requests`)
     const each = sum(syscalls) / requests

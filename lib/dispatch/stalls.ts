@@ -57,9 +57,11 @@ function ofTurn(records: Uint32Array, count: number): Turn {
 
 function connectionFields(engine: Engine, slot: number, generation: number) {
   const info = engine.info(slot, generation)
+  // A worker that no connection is bound to is not told of its peers.
+  const isKnown = info !== undefined && info.remote.address !== ''
   return {
     connection: `${slot}.${generation}`,
-    ...(info !== undefined && { remote: endpoint(info.remote) }),
+    ...(isKnown && { remote: endpoint(info.remote) }),
   }
 }
 

@@ -1,5 +1,7 @@
 #include "driver.h"
 
+#include <napi.h>
+
 #include <utility>
 
 #include "../core/timeout.h"
@@ -46,10 +48,18 @@ void Driver::start() {
   wanted_ = true;
 }
 
+// In a worker thread JS may end at any moment (terminate()). What is asked of it from then on
+// fails, outside of any call from JS that could pass it on: this driver has had its last turn.
 void Driver::turn(int timeout_ms) {
   wanted_ = false;
-  more_ = loop_.turn(timeout_ms);
-  after_turn_();
+  if (dead_) return;
+  try {
+    more_ = loop_.turn(timeout_ms);
+    after_turn_();
+  } catch (const Napi::Error&) {
+    dead_ = true;
+    more_ = false;
+  }
 }
 
 // Turn after turn, until libuv has something to do: an event, a timer, a setImmediate. libuv then
@@ -62,7 +72,7 @@ void Driver::serve() {
     int theirs = uv_backend_timeout(uv_);
     turn(theirs == 0 ? 0 : sooner(theirs, timeout()));
     if (busy_poll_us_ > 0 && running_ && theirs != 0) spin();
-    if (!running_) return;
+    if (!running_ || dead_) return;
     if (theirs == 0 || loop_.poller().foreign_ready()) break;
   }
   keep_awake(true);
@@ -78,7 +88,7 @@ void Driver::spin() {
   uint64_t until = now + busy_poll_us_ * 1000ULL;
   // A connection that keeps us busy must not keep libuv from its own descriptors.
   uint64_t yield_at = now + 20 * busy_poll_us_ * 1000ULL;
-  while (running_ && now < until && now < yield_at) {
+  while (running_ && !dead_ && now < until && now < yield_at) {
     if (loop_.poller().foreign_ready()) break;
     uint64_t before = loop_.stats().records;
     turn(0);

@@ -53,6 +53,7 @@ class Driver {
   uv_prepare_t prepare_;
   uv_idle_t idle_;
   bool running_ = false;
+  bool dead_ = false;  // JS has ended
   bool wanted_ = false;
   bool more_ = false;
   bool idling_ = false;

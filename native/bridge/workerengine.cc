@@ -117,10 +117,7 @@ void WorkerEngine::run() {
 void WorkerEngine::serve() {
   keep_awake(false);
   for (;;) {
-    flush();
-    if (in_.available() > 0) run();
-    flush();
-    tell_spent();
+    work();
     if (dead_ || !running_) return;
     uv_update_time(uv_);
     int theirs = uv_backend_timeout(uv_);
@@ -130,6 +127,19 @@ void WorkerEngine::serve() {
     if (is_theirs) break;
   }
   keep_awake(true);
+}
+
+// A thread's JS may end at any moment (terminate()). What is asked of it from then on fails,
+// outside of any call from JS that could pass it on: this worker says no more.
+void WorkerEngine::work() {
+  flush();
+  try {
+    if (in_.available() > 0) run();
+    flush();
+    tell_spent();
+  } catch (const Napi::Error&) {
+    dead_ = true;
+  }
 }
 
 // Sleeps until the bell rings. True: libuv has an event, or the time is up.

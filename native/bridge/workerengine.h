@@ -94,6 +94,7 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   uint32_t land(const RequestId& id);
   int64_t count_waiting(uint32_t slot, uint32_t generation, uint32_t size);
   void serve();
+  void work();
   bool wait(int timeout_ms);
   void tell_spent();
   void keep_awake(bool on);

@@ -18,11 +18,6 @@ export class Context {
   private readonly started: Served[] = []
 
   private readonly caseFile: string | undefined
-  private tellUnfit: (reason: string) => void = () => undefined
-  /** Why a case says nothing about its variant: what its handler needs is not where the handler runs. */
-  readonly unfit = new Promise<string>((resolve) => {
-    this.tellUnfit = resolve
-  })
 
   /** @param caseFile of the case, where its variant runs handlers elsewhere */
   constructor(variant: Variant, caseFile: string) {
@@ -33,7 +28,7 @@ export class Context {
   /** A server that is constructed with the variant's options and `options`, not yet listening. */
   make(options: Options = {}): Served {
     const all = { ...this.variant.options, ...options }
-    const served = new Served(all, this.caseFile, this.caseFile ? this.tellUnfit : undefined)
+    const served = new Served(all, this.caseFile)
     this.started.push(served)
     return served
   }
@@ -44,8 +39,8 @@ export class Context {
   }
 
   /** What its servers counted and logged, for a case that fails. */
-  shown(): string {
-    return this.started.map((served) => served.shown()).join('\n')
+  async shown(): Promise<string> {
+    return (await Promise.all(this.started.map((served) => served.shown()))).join('\n')
   }
 
   async teardown(): Promise<void> {
@@ -80,7 +75,7 @@ export async function misbehave(t: Test, ctx: Context, bad: Misbehaviour): Promi
   await bad.act(served)
   await served.reachClosed(reason, count)
   await served.reachActive(1)
-  t.equal(served.closed(reason), count, `closed by ${reason}`)
+  t.equal(await served.closed(reason), count, `closed by ${reason}`)
   if (ABNORMAL.has(reason)) await served.logged(new RegExp(reason))
   if (bad.log) await served.logged(bad.log)
   await good.ask(...ask)

@@ -92,13 +92,13 @@ export class Client {
   }
 
   /** Writes one byte at a time, the next only when `received` says that the server has had the one before. */
-  async trickle(data: string | Uint8Array, received: () => number): Promise<void> {
-    const start = received()
+  async trickle(data: string | Uint8Array, received: () => Promise<number>): Promise<void> {
+    const start = await received()
     let count = 0
     for (const byte of Buffer.from(data)) {
       this.socket.write(Uint8Array.of(byte))
       count++
-      await until(() => received() >= start + count, `byte ${count} at the server`)
+      await until(async () => (await received()) >= start + count, `byte ${count} at the server`)
     }
   }
 

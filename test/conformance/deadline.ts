@@ -27,11 +27,12 @@ export function tick(ms = 2): Promise<void> {
 }
 
 /** What a wait says when its deadline has passed. */
-export type Describe = string | (() => string)
+export type Describe = string | (() => string | Promise<string>)
 
-function overdue(what: Describe, ms: number): Error {
-  return new Error(`no ${typeof what === 'string' ? what : what()} within ${ms} ms`)
-}
+const describe = async (what: Describe): Promise<string> =>
+  typeof what === 'string' ? what : await what()
+
+const overdue = (what: string, ms: number): Error => new Error(`no ${what} within ${ms} ms`)
 
 /** Deadlines that one wait may take at most, however steadily it comes nearer to its end. */
 const MOST_STEPS = 8
@@ -41,25 +42,25 @@ const MOST_STEPS = 8
  * @param progress moves while what is waited for is on its way: the deadline is then that of the next step
  */
 export async function until(
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   what: Describe,
   ms = DEADLINE_MS,
-  progress: () => number = () => 0,
+  progress: () => number | Promise<number> = () => 0,
 ): Promise<void> {
   const end = performance.now() + MOST_STEPS * ms
   let moved = performance.now()
-  let before = progress()
-  while (!condition()) {
-    const now = progress()
+  let before = await progress()
+  while (!(await condition())) {
+    const now = await progress()
     if (now !== before) moved = performance.now()
-    if (performance.now() > Math.min(end, moved + ms)) throw overdue(what, ms)
+    if (performance.now() > Math.min(end, moved + ms)) throw overdue(await describe(what), ms)
     before = now
     await tick()
   }
 }
 
 /** The value of `promise`, or an error with `what` after the deadline. */
-export async function within<T>(promise: Promise<T>, what: Describe, ms = DEADLINE_MS): Promise<T> {
+export async function within<T>(promise: Promise<T>, what: string, ms = DEADLINE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(overdue(what, ms)), ms)

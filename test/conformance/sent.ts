@@ -1,5 +1,5 @@
 // Handlers that run in another thread or process: the functions among a case's options as a module of their
-// own, behind what the case's file declares besides its cases.
+// own, behind what they use of what the case's file declares.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -10,6 +10,9 @@ import { OPTIONS as HANDLER_FUNCTIONS } from '../../lib/handler/resolve.js'
 import { sourceOf } from './capture.js'
 import type { Options } from './served.js'
 
+/** A case says nothing about its variant: what its handler needs is not where the handler runs. */
+export class Unfit extends Error {}
+
 const ROOT = join(import.meta.dirname, '../..')
 
 let folder: string | undefined
@@ -19,7 +22,7 @@ let handlers = 0
 
 /**
  * Options of a server whose handler runs elsewhere. Its functions see what `caseFile` declares and what they were
- * said to capture, and nothing else of their case. All is JavaScript, and imports that only cases use are left out: workers start sooner so.
+ * said to capture, and nothing else of their case. All is JavaScript, and what only cases use is left out: workers start sooner so.
  */
 export function sent(options: Options, caseFile: string): Options {
   const rest = { ...options }
@@ -34,18 +37,75 @@ export function sent(options: Options, caseFile: string): Options {
   // Where nothing handles requests they are echoed, but a module that is given has to handle them.
   if (options['handleRequest'] === undefined && options['handleBatch'] === undefined)
     lines.push('export const handleRequest = (request) => request')
-  const text = readFileSync(caseFile, 'utf8').replaceAll(
-    /^export const \w+: Cases = \{\n.*?^\}\n/gms,
-    '',
-  )
+  const text = declarations(caseFile, lines.join('\n'))
   handlers++
   const handlerModule = write(`handler${handlers}`, `${text}\n${lines.join('\n')}\n`, caseFile)
   return { ...rest, handlerModule }
 }
 
+/** What the file declares or imports that `code` uses, and what that uses. */
+function declarations(file: string, code: string): string {
+  const ts = typescript()
+  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2022)
+  const words = new Set(wordsOf(code))
+  const chosen = new Set<TypeScript.Statement>()
+  const choose = (each: TypeScript.Statement) => {
+    chosen.add(each)
+    for (const word of wordsOf(each.getText(source))) words.add(word)
+  }
+  const uses = (each: TypeScript.Statement) =>
+    !chosen.has(each) && namesOf(ts, each).some((name) => words.has(name))
+  for (
+    let found = source.statements.filter(uses);
+    found.length > 0;
+    found = source.statements.filter(uses)
+  )
+    found.forEach(choose)
+  return source.statements
+    .filter((each) => chosen.has(each))
+    .map((each) => each.getText(source))
+    .join('\n')
+}
+
+const wordsOf = (code: string): string[] => code.match(/[\w$]+/g) ?? []
+
+/** What a statement of a module declares; nothing for the cases themselves, which no handler uses. */
+function namesOf(ts: typeof TypeScript, statement: TypeScript.Statement): string[] {
+  if (ts.isImportDeclaration(statement)) {
+    const bindings = statement.importClause?.namedBindings
+    const named = bindings && ts.isNamedImports(bindings) ? bindings.elements : []
+    return named.map(({ name }) => name.text)
+  }
+  if (ts.isFunctionDeclaration(statement)) return statement.name ? [statement.name.text] : []
+  if (!ts.isVariableStatement(statement) || statement.modifiers !== undefined) return []
+  return statement.declarationList.declarations.flatMap(({ name }) =>
+    ts.isIdentifier(name) ? [name.text] : [],
+  )
+}
+
+/** A name that a module looks at and nobody has declared: a variable of the case that its handler closes over. */
+function unknownName(code: string): string | undefined {
+  const ts = typescript()
+  const name = 'handler.js'
+  const options = { allowJs: true, checkJs: true, noLib: true, noResolve: true, types: [] }
+  const host = ts.createCompilerHost(options)
+  host.getSourceFile = (file, version) =>
+    file === name ? ts.createSourceFile(file, code, version) : undefined
+  const program = ts.createProgram([name], options, host)
+  return program
+    .getSemanticDiagnostics(program.getSourceFile(name))
+    .filter(({ messageText }) =>
+      /^(Cannot find name|No value exists in scope)/.test(`${messageText}`),
+    )
+    .map(({ start = 0, length = 0 }) => code.slice(start, start + length))
+    .find((each) => !(each in globalThis))
+}
+
+const typescript = () => createRequire(import.meta.url)('typescript') as typeof TypeScript
+
 /** Compiles `text`, which stands in `file` or was made of it, with whatever it imports of the tests. */
 function write(name: string, text: string, file: string): string {
-  const ts = createRequire(import.meta.url)('typescript') as typeof TypeScript
+  const ts = typescript()
   if (folder === undefined) {
     const made = mkdtempSync(join(tmpdir(), 'gaidaros-sent-'))
     process.on('exit', () => rmSync(made, { recursive: true, force: true }))
@@ -54,6 +114,8 @@ function write(name: string, text: string, file: string): string {
   const { outputText } = ts.transpileModule(text, {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
   })
+  const missing = unknownName(outputText)
+  if (missing !== undefined) throw new Unfit(`its handler looks at ${missing} of its case`)
   const path = join(folder, `${name}.mjs`)
   const linked = outputText.replaceAll(
     /from '(\.\.?\/[^']+)'/g,

@@ -21,19 +21,22 @@ const UNHURRIED = {
 export class Served {
   readonly server: Pick<
     Gaidaros,
-    'serve' | 'close' | 'stats' | 'setLimits' | 'handle' | 'closed' | 'addresses' | 'engine'
+    'serve' | 'close' | 'collectStats' | 'setLimits' | 'handle' | 'closed' | 'addresses' | 'engine'
   > &
     AsyncDisposable
   /** Log lines so far, one string each. */
   readonly lines: string[] = []
   addresses: readonly Address[] = []
   private readonly clients: Client[] = []
+  private readonly startDeadlineMs: number
 
   /**
    * @param caseFile where the handler's functions stand, when they are to run in another thread or process
-   * @param unfit told when a handler that ran elsewhere looked at something of its case
+   * @throws Unfit when a function would look there at something of its case
    */
-  constructor(options: Options, caseFile?: string, unfit?: (reason: string) => void) {
+  constructor(options: Options, caseFile?: string) {
+    // A busy machine is slow to start processes; no case is about how long it takes.
+    this.startDeadlineMs = (caseFile === undefined ? 1 : 4) * DEADLINE_MS
     // Workers are started from what is built, without the flags that compile the tests.
     if (caseFile !== undefined) process.execArgv.length = 0
     const Server = caseFile === undefined ? Gaidaros : Built
@@ -42,20 +45,17 @@ export class Served {
       port: 0,
       // Cases that leave a handler unanswered are torn down soon.
       shutdownGrace: '300ms',
-      // A slow machine must not add lines to the log.
+      // A slow machine must not add lines to the log, nor be late for the defaults.
       stallWarning: 0,
       ...UNHURRIED,
-      log: (line) => {
-        this.lines.push(line)
-        const missing = unfit && /ReferenceError: \w+ is not defined/.exec(line)
-        if (missing) unfit(missing[0])
-      },
+      log: (line) => void this.lines.push(line),
       ...(caseFile === undefined ? options : sent(options, caseFile)),
     } as ConstructorParameters<typeof Gaidaros>[0])
   }
 
   async listen(): Promise<this> {
-    this.addresses = await within(Promise.resolve(this.server.serve()), 'listening server')
+    const starting = Promise.resolve(this.server.serve())
+    this.addresses = await within(starting, 'listening server', this.startDeadlineMs)
     return this
   }
 
@@ -63,12 +63,13 @@ export class Served {
     return this.addresses[0]?.port ?? 0
   }
 
-  stats(): EngineStats {
-    return this.server.stats()
+  /** As they are now, in every process that serves. */
+  stats(): Promise<EngineStats> {
+    return this.server.collectStats()
   }
 
-  closed(reason: CloseReason): number {
-    return this.stats().closed[reason]
+  async closed(reason: CloseReason): Promise<number> {
+    return (await this.stats()).closed[reason]
   }
 
   async connect(options: ClientOptions = {}): Promise<Client> {
@@ -89,11 +90,11 @@ export class Served {
     ms = DEADLINE_MS,
   ): Promise<void> {
     await until(
-      () => what(this.stats()),
-      () => `${name}; statistics: ${JSON.stringify(this.shownStats())}`,
+      async () => what(await this.stats()),
+      async () => `${name}; statistics: ${JSON.stringify(await this.shownStats())}`,
       ms,
-      () => {
-        const { accepted, active, requests, bytes_in, bytes_out } = this.stats()
+      async () => {
+        const { accepted, active, requests, bytes_in, bytes_out } = await this.stats()
         return accepted - active + requests + bytes_in + bytes_out
       },
     )
@@ -124,12 +125,12 @@ export class Served {
   }
 
   /** Its statistics and the last lines of its log. */
-  shown(): string {
-    return JSON.stringify({ statistics: this.shownStats(), log: this.lines.slice(-10) })
+  async shown(): Promise<string> {
+    return JSON.stringify({ statistics: await this.shownStats(), log: this.lines.slice(-10) })
   }
 
-  private shownStats(): unknown {
-    const { closed, syscalls: _, latency: __, lag: ___, ...rest } = this.stats()
+  private async shownStats(): Promise<unknown> {
+    const { closed, syscalls: _, latency: __, lag: ___, ...rest } = await this.stats()
     return { ...rest, closed: Object.fromEntries(Object.entries(closed).filter(([, n]) => n > 0)) }
   }
 }

@@ -1,39 +1,56 @@
 // Runs the one list of cases over one variant, each case as a subtest with servers of its own.
 
+import { availableParallelism } from 'node:os'
 import t, { type Test } from 'tap'
 import { unavailable } from './available.js'
 import { type Case, Context } from './case.js'
 import { fileOf, SUBJECTS } from './cases/index.js'
+import { Unfit } from './sent.js'
 import { refuse, type Variant } from './variant.js'
 
 const JOBS = Number(process.env['GAIDAROS_TEST_JOBS'] ?? '8')
+/** Where each server starts threads or processes, and where starting them takes the time. */
+const SENT_JOBS = Number(process.env['GAIDAROS_TEST_JOBS'] ?? `${availableParallelism() + 1}`)
 const only = process.env['GAIDAROS_TEST_ONLY']?.split('|')
 
 function wanted(name: string): boolean {
   return only === undefined || only.some((part) => name.includes(part))
 }
 
-/** What the case still waits for will not come. */
-async function skipCase(test: Test, ctx: Context, running: Promise<unknown>, reason: string) {
-  running.catch(() => undefined)
-  await ctx.teardown().catch(() => undefined)
-  test.pass(reason, { skip: reason })
-}
-
 async function runCase(test: Test, variant: Variant, file: string, run: Case): Promise<void> {
   const ctx = new Context(variant, file)
-  const running = run(test, ctx).then(() => undefined)
   try {
-    const reason = await Promise.race([running, ctx.unfit])
-    if (reason !== undefined) return await skipCase(test, ctx, running, reason)
+    await run(test, ctx)
   } catch (error) {
-    if (error instanceof Error) error.message += `\n${ctx.shown()}`
+    if (error instanceof Error) error.message += `\n${await ctx.shown()}`
     // What the teardown of a failed case finds is a consequence of the failure.
     await ctx.teardown().catch(() => undefined)
-    throw error
+    if (!(error instanceof Unfit)) throw error
+    return void test.pass(error.message, { skip: error.message })
   }
   await ctx.teardown()
 }
+
+/** One case of a variant as a subtest, or skipped where it makes no sense. */
+function ask(variant: Variant, { title, subject, run }: Listed, name = title): void {
+  const unfit = variant.unfit?.(title)
+  if (unfit !== undefined) t.pass(name, { skip: unfit })
+  else void t.test(name, { buffered: true }, (test) => runCase(test, variant, fileOf(subject), run))
+}
+
+interface Listed {
+  /** 'subject: name' */
+  title: string
+  subject: string
+  run: Case
+}
+
+const listed = (): Listed[] =>
+  Object.entries(SUBJECTS)
+    .flatMap(([subject, cases]) =>
+      Object.entries(cases).map(([name, run]) => ({ title: `${subject}: ${name}`, subject, run })),
+    )
+    .filter(({ title }) => wanted(title))
 
 /**
  * Every case over `variant`. GAIDAROS_TEST_ONLY keeps those whose 'subject: name' contains it, or one of
@@ -43,13 +60,22 @@ async function runCase(test: Test, variant: Variant, file: string, run: Case): P
 export async function conformance(variant: Variant): Promise<void> {
   const reason = await unavailable(variant)
   if (reason !== undefined) return refuse(t, `${variant.name}: ${reason}`)
-  // Each server of a variant with workers starts some.
-  t.jobs = variant.sent ? 2 : JOBS
-  for (const [subject, cases] of Object.entries(SUBJECTS)) {
-    for (const [name, run] of Object.entries(cases)) {
-      const title = `${subject}: ${name}`
-      if (!wanted(title) || variant.asks?.(title) === false) continue
-      void t.test(title, { buffered: true }, (test) => runCase(test, variant, fileOf(subject), run))
-    }
+  t.jobs = variant.sent ? SENT_JOBS : JOBS
+  for (const each of listed()) ask(variant, each)
+}
+
+/** Every case over one of `variants`, by turns, that it makes sense in. */
+export async function conformanceInTurns(variants: readonly Variant[]): Promise<void> {
+  const available: Variant[] = []
+  for (const variant of variants) {
+    const reason = await unavailable(variant)
+    if (reason === undefined) available.push(variant)
+    else refuse(t, `${variant.name}: ${reason}`)
+  }
+  t.jobs = SENT_JOBS
+  for (const [i, each] of listed().entries()) {
+    const turns = available.map((_, k) => available[(i + k) % available.length] as Variant)
+    const variant = turns.find(({ unfit }) => unfit?.(each.title) === undefined)
+    if (variant !== undefined) ask(variant, each, `${each.title}, ${variant.name}`)
   }
 }

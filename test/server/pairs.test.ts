@@ -1,7 +1,8 @@
-// Order and byte-exactness over -S, -X and -T: each value of one with each of the others. All of them are in
+// Order and byte-exactness over -S, -X and what polls: each value of one with each of the others. All of them are in
 // npm run test:matrix.
 
 import t from 'tap'
-import { ALL, covering, keepOrder } from '../matrix/arrangement.js'
+import { ALL, covering } from '../matrix/combination.js'
+import { keepOrder } from '../matrix/order.js'
 
 await keepOrder(t, covering(ALL))

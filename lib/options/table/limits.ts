@@ -13,13 +13,13 @@ export const limits = [
     ...count,
     name: 'max_connections',
     default: 10000,
-    doc: 'Connections open at once. Never more than the limit of descriptors less 64.',
+    doc: 'Connections open at once, in each server process. Never more than the limit of descriptors less 64.',
   },
   {
     ...count,
     name: 'max_connections_per_ip',
     default: 0,
-    doc: 'Connections open at once from one address.',
+    doc: 'Connections open at once from one address, in each server process.',
   },
   {
     ...size,

@@ -20,8 +20,8 @@ const MAIN = fileURLToPath(new URL('./main.js', import.meta.url))
 /** stdin, stdout, stderr and the channel come before the sockets. */
 const FIRST_FD = 4
 /**
- * A process that shows no progress for so long, before it is ready, is killed: it hangs. One that is slow, on a machine
- * that boots or has too much to do, is left its time: killed it would have to begin anew.
+ * A process that shows no progress for so long, before it is ready, is killed. Long enough for a handler that takes its
+ * time to load, and for a machine so busy that a process needs many seconds to begin: killing it then makes that worse.
  */
 const READY_MS = 60_000
 /** An answer that is not there by then is not waited for. */

@@ -56,7 +56,7 @@ export const asynchronous: Cases = {
     await until(() => gates.length === 1000, '1000 in flight')
     for (const open of gates.sort(() => Math.random() - 0.5)) open()
     await Promise.all(clients.map((client) => client.expect(text)))
-    t.equal(served.stats().replies, 1000)
+    t.equal((await served.stats()).replies, 1000)
   },
 
   'a slow answer does not delay another connection': async (_t, ctx) => {

@@ -10,10 +10,10 @@ const BEYOND_BUFFERS = 24 * 1024 * 1024
 const line = (length: number): string => `${'x'.repeat(length - 1)}\n`
 
 /** Sends until the server takes no more: nothing was added to bytes_in for as long as `other` needed for five replies. */
-async function stalls(bytesIn: () => number, other: () => Promise<void>): Promise<number> {
+async function stalls(bytesIn: () => Promise<number>, other: () => Promise<void>): Promise<number> {
   let before = -1
-  while (bytesIn() !== before) {
-    before = bytesIn()
+  for (let now = await bytesIn(); now !== before; now = await bytesIn()) {
+    before = now
     for (let i = 0; i < 5; i++) {
       await other()
       await tick(10)
@@ -32,7 +32,7 @@ export const backpressure: Cases = {
     for (let sent = 0; sent < 3 * BEYOND_BUFFERS; sent += flood.length) bad.send(flood)
     let asked = 0
     const taken = await stalls(
-      () => served.stats().bytes_in - asked,
+      async () => (await served.stats()).bytes_in - asked,
       async () => {
         asked += 3
         await good.ask('ok\n')
@@ -41,7 +41,7 @@ export const backpressure: Cases = {
     t.ok(taken < 2 * BEYOND_BUFFERS, `the server took ${taken} bytes and stopped`)
     // The kernel's own patience with a peer that takes nothing (TCP_USER_TIMEOUT) is 30 s.
     if (performance.now() - began < 25_000)
-      t.equal(served.stats().active, 2, 'and the connection is kept')
+      t.equal((await served.stats()).active, 2, 'and the connection is kept')
   },
 
   'what was held back arrives whole once it is read': async (t, ctx) => {
@@ -79,7 +79,7 @@ export const backpressure: Cases = {
     const got = await client.take(big.length)
     t.ok(got.equals(big))
     await client.ask('', '')
-    t.equal(served.stats().active, 1)
+    t.equal((await served.stats()).active, 1)
   },
 
   'a reply longer than output_limit is no offence': async (t, ctx) => {
@@ -206,7 +206,7 @@ export const backpressure: Cases = {
     paused.send(flood)
     let asked = 0
     const taken = await stalls(
-      () => served.stats().bytes_in - asked,
+      async () => (await served.stats()).bytes_in - asked,
       async () => {
         asked += 3
         await good.ask('ok\n')
@@ -263,6 +263,6 @@ export const backpressure: Cases = {
       await tick(performance.now() - began > 1.1 * PATIENCE_MS ? 0 : PATIENCE_MS / 20)
     }
     t.ok(performance.now() - began > PATIENCE_MS, 'it took longer than the timeout')
-    t.equal(served.closed('write_timeout'), 0)
+    t.equal(await served.closed('write_timeout'), 0)
   },
 }

@@ -142,7 +142,7 @@ export const errors: Cases = {
     for (const client of bad) await client.expectEnd()
     await served.reachClosed('handler_error', 100)
     await good.ask('fine\n')
-    t.equal(served.stats().active, 1)
+    t.equal((await served.stats()).active, 1)
   },
 
   'decode_request that throws': failsIn(
@@ -192,7 +192,7 @@ export const errors: Cases = {
     await served.reachClosed('handler_error')
     await served.logged(/not welcome/)
     await good.ask('fine\n')
-    t.equal(served.stats().active, 1)
+    t.equal((await served.stats()).active, 1)
   },
 
   'a closed hook that throws is logged and harms nobody': async (_t, ctx) => {
@@ -259,7 +259,7 @@ export const errors: Cases = {
     const client = await served.connect()
     const began = performance.now()
     while (performance.now() - began < 1.2 * PATIENCE_MS) await client.ask('a\n')
-    t.equal(served.closed('handler_timeout'), 0)
+    t.equal(await served.closed('handler_timeout'), 0)
   },
 
   'answers after its request overran: ignored': async (t, ctx) => {
@@ -386,6 +386,6 @@ export const errors: Cases = {
     await served.logged(/fatal/)
     await served.reachActive(0)
     await t.rejects(served.server.closed, { message: 'fatal' })
-    t.equal(served.closed('handler_error'), 1)
+    t.equal(await served.closed('handler_error'), 1)
   },
 }

@@ -30,8 +30,8 @@ export const halfclose: Cases = {
     client.finish()
     await client.expectEnd('fin')
     await served.reachClosed('end')
-    t.equal(served.stats().active, 0)
-    t.equal(served.stats().dropped_frames, 0)
+    t.equal((await served.stats()).active, 0)
+    t.equal((await served.stats()).dropped_frames, 0)
   },
 
   'FIN without a byte': async (t, ctx) => {
@@ -40,7 +40,7 @@ export const halfclose: Cases = {
     client.finish()
     await client.expectEnd('fin')
     await served.reachClosed('end')
-    t.equal(served.stats().requests, 0)
+    t.equal((await served.stats()).requests, 0)
   },
 
   'FIN with an unfinished frame: dropped and counted': async (t, ctx) => {
@@ -50,8 +50,8 @@ export const halfclose: Cases = {
     await client.expect('whole\n')
     await client.expectEnd('fin')
     await served.reachClosed('end')
-    t.equal(served.stats().dropped_frames, 1)
-    t.equal(served.stats().requests, 1)
+    t.equal((await served.stats()).dropped_frames, 1)
+    t.equal((await served.stats()).requests, 1)
   },
 
   'FIN with nothing but an unfinished frame': async (t, ctx) => {
@@ -60,8 +60,8 @@ export const halfclose: Cases = {
     client.finish('\0\0')
     await client.expectEnd('fin')
     await served.reachClosed('end')
-    t.equal(served.stats().dropped_frames, 1)
-    t.equal(served.stats().requests, 0)
+    t.equal((await served.stats()).dropped_frames, 1)
+    t.equal((await served.stats()).requests, 0)
   },
 
   'FIN while a late answer is due: answered, then FIN': async (_t, ctx) => {
@@ -115,7 +115,7 @@ export const halfclose: Cases = {
     client.reset()
     answer?.()
     await served.reachActive(0)
-    t.equal(served.closed('handler_error'), 0)
+    t.equal(await served.closed('handler_error'), 0)
   },
 
   'the server’s end comes as FIN and not as a reset': async (_t, ctx) => {
@@ -163,7 +163,7 @@ export const halfclose: Cases = {
         const client = await served.connect()
         await client.ask('bye\n')
         await client.expectEnd('fin')
-        while (served.closed('linger') === 0) {
+        while ((await served.closed('linger')) === 0) {
           client.send('.')
           await tick(10)
         }
@@ -195,7 +195,7 @@ export const halfclose: Cases = {
     await client.expectEnd('fin')
     client.send('too late\n').finish()
     await served.reachClosed('done')
-    t.equal(served.stats().requests, 1)
+    t.equal((await served.stats()).requests, 1)
   },
 
   'end() sends what is answered, then FIN': async (_t, ctx) => {
@@ -227,7 +227,7 @@ export const halfclose: Cases = {
     await client.ask('a\n')
     client.destroy()
     await served.reachActive(0)
-    t.equal(served.closed('end') + served.closed('reset'), 1)
+    t.equal((await served.closed('end')) + (await served.closed('reset')), 1)
   },
 
   'eof: FIN answers, the connection ends by end': async (_t, ctx) => {

@@ -284,7 +284,7 @@ export const hooks: Cases = {
     client.send('a\n')
     await client.expectEnd()
     await served.reachActive(0)
-    const { closed } = served.stats()
+    const { closed } = await served.stats()
     t.equal(closed.closed + closed.done, 1)
   },
 

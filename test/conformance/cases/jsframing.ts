@@ -26,13 +26,13 @@ export const jsframing: Cases = {
     const client = await served.connect()
     await client.ask('a\nb\nc', '[a\n][b\n]')
     await client.ask('d\n', '[cd\n]')
-    t.equal(served.stats().requests, 3)
+    t.equal((await served.stats()).requests, 3)
   },
 
   'byte by byte': async (_t, ctx) => {
     const served = await ctx.serve({ ...framed, handleRequest: bracket })
     const client = await served.connect()
-    await client.trickle('ab\n\ncd\n', () => served.stats().bytes_in)
+    await client.trickle('ab\n\ncd\n', async () => (await served.stats()).bytes_in)
     await client.expect('[ab\n][\n][cd\n]')
   },
 
@@ -46,7 +46,7 @@ export const jsframing: Cases = {
     const served = await ctx.serve(framed)
     const client = await served.connect()
     await client.ask(Array.from({ length: 5000 }, (_, i) => `${i}\n`).join(''))
-    t.equal(served.stats().requests, 5000)
+    t.equal((await served.stats()).requests, 5000)
   },
 
   'split_request may drop bytes between the request and the rest': async (_t, ctx) => {
@@ -232,7 +232,7 @@ export const jsframing: Cases = {
     await client.expect('a\n')
     await client.expectEnd('fin')
     await served.reachClosed('end')
-    t.equal(served.stats().dropped_frames, 1)
+    t.equal((await served.stats()).dropped_frames, 1)
   },
 
   'half-close: what max_pipelined held back is answered before the rest is dropped': async (
@@ -252,7 +252,7 @@ export const jsframing: Cases = {
     await client.expect('a\nb\nc\nd\ne\n')
     await client.expectEnd('fin')
     await served.reachClosed('end')
-    t.equal(served.stats().dropped_frames, 1)
+    t.equal((await served.stats()).dropped_frames, 1)
   },
 
   'a reset with an unfinished frame leaves nothing behind': async (t, ctx) => {
@@ -260,13 +260,13 @@ export const jsframing: Cases = {
       options: framed,
       act: async (s) => {
         const bad = await s.connect()
-        const before = s.stats().bytes_in
+        const before = (await s.stats()).bytes_in
         bad.send('half')
         await s.reach((stats) => stats.bytes_in >= before + 4, 'four more bytes')
         bad.reset()
       },
       reason: 'reset',
     })
-    t.equal(served.stats().requests, 2)
+    t.equal((await served.stats()).requests, 2)
   },
 }

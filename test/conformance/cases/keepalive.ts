@@ -20,7 +20,7 @@ function endsAfter(options: Record<string, unknown>, reply: string): Case {
     await client?.expectEnd('fin')
     client?.finish()
     await served.reachClosed('done')
-    t.equal(served.closed('done'), 1)
+    t.equal(await served.closed('done'), 1)
     t.equal(other?.departure, undefined, 'the other connection is kept')
   }
 }
@@ -31,7 +31,7 @@ function keepsAfter(options: Record<string, unknown>, reply: string): Case {
     const served = await ctx.serve(options)
     const client = await served.connect()
     for (let i = 0; i < 3; i++) await client.ask('a\n', reply)
-    t.equal(served.stats().active, 1)
+    t.equal((await served.stats()).active, 1)
   }
 }
 
@@ -117,6 +117,6 @@ export const keepalive: Cases = {
     for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 20 }, one))
     await served.reachClosed('done', 200)
     await served.reachActive(0)
-    t.equal(served.stats().accepted, 200)
+    t.equal((await served.stats()).accepted, 200)
   },
 }

@@ -25,7 +25,7 @@ function works(options: Options): Case {
     await clients[0]?.expectEnd('fin')
     clients[1]?.reset()
     await served.reachActive(8)
-    t.equal(served.stats().requests, 10 * 103 + 1)
+    t.equal((await served.stats()).requests, 10 * 103 + 1)
   }
 }
 
@@ -214,7 +214,7 @@ export const addresses: Cases = {
     t.equal(new Set(served.addresses.map((a) => a.port)).size, 1)
     await (await served.connect()).ask('four\n')
     await (await served.connect({ host: '::1' })).ask('six\n')
-    t.equal(served.stats().accepted, 2)
+    t.equal((await served.stats()).accepted, 2)
   }),
 
   'localhost with ip_version 6: ::1 alone': onIpv6(async (t, ctx) => {

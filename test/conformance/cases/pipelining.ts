@@ -50,7 +50,7 @@ export const pipelining: Cases = {
     for (let round = 0; round < 5; round++) {
       await Promise.all(clients.map((client, i) => client.ask(lines(16, `${i}/${round}/`))))
     }
-    t.equal(served.stats().requests, 32 * 5 * 16)
+    t.equal((await served.stats()).requests, 32 * 5 * 16)
   },
 
   'requests cut by a small receive size': async (_t, ctx) => {
@@ -132,7 +132,7 @@ export const pipelining: Cases = {
     await client.expectEnd('fin')
     client.destroy()
     await served.reachClosed('done')
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
   },
 
   'half-close behind a pipeline of late answers': async (_t, ctx) => {
@@ -163,7 +163,7 @@ export const pipelining: Cases = {
     const served = await ctx.serve({ handleRequest: async (request: Buffer) => request })
     const client = await served.connect()
     await client.ask(lines(300))
-    const { requests, replies } = served.stats()
+    const { requests, replies } = await served.stats()
     t.equal(requests, 300)
     t.equal(replies, 300)
   },

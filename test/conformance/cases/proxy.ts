@@ -123,7 +123,7 @@ export const proxy: Cases = {
     client.finish()
     await client.expectEnd()
     await served.reachClosed('proxy_error')
-    t.equal(served.stats().closed.proxy_error, 1)
+    t.equal((await served.stats()).closed.proxy_error, 1)
   },
   'who says nothing and leaves is nobody’s fault': async (t, ctx) => {
     const served = await serve(ctx)
@@ -165,7 +165,7 @@ export const proxy: Cases = {
     await served.reachClosed('end')
     const third = await served.connect()
     await third.ask(`${LINE}four\n`, 'four\n')
-    t.equal(served.stats().closed.max_connections_per_ip, 1)
+    t.equal((await served.stats()).closed.max_connections_per_ip, 1)
   },
   'the opened hook hears of the peer, before its first request': async (t, ctx) => {
     const seen: string[] = []

@@ -27,7 +27,7 @@ export const shutdown: Cases = {
     await client.ask('a\n')
     await served.server.close()
     await client.expectEnd()
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
     t.ok(await refuses(served.port))
   },
 
@@ -39,7 +39,7 @@ export const shutdown: Cases = {
     await served.server.close()
     t.ok(performance.now() - began < 60_000, 'without waiting for the grace of 5 min')
     for (const client of clients) await client.expectEnd()
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
   },
 
   'close() lets what is in flight finish': async (_t, ctx) => {
@@ -95,8 +95,8 @@ export const shutdown: Cases = {
     await served.reach((s) => s.requests === 1, 'the request')
     await within(Promise.resolve(served.server.close()), 'closed server')
     await client.expectEnd()
-    t.equal(served.closed('shutdown'), 1)
-    t.equal(served.stats().active, 0)
+    t.equal(await served.closed('shutdown'), 1)
+    t.equal((await served.stats()).active, 0)
   },
 
   'a client that never reads does not outlast the grace': async (t, ctx) => {
@@ -108,7 +108,7 @@ export const shutdown: Cases = {
     client.send('a\n')
     await served.reach((s) => s.requests === 1, 'the request')
     await within(Promise.resolve(served.server.close()), 'closed server')
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
   },
 
   'a client with half a frame does not outlast the grace': async (t, ctx) => {
@@ -117,7 +117,7 @@ export const shutdown: Cases = {
     client.send('half')
     await served.reach((s) => s.bytes_in === 4, 'the bytes')
     await within(Promise.resolve(served.server.close()), 'closed server')
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
   },
 
   'a client that lingers does not outlast the grace': async (t, ctx) => {
@@ -126,7 +126,7 @@ export const shutdown: Cases = {
     await client.ask('a\n')
     await client.expectEnd('fin')
     await within(Promise.resolve(served.server.close()), 'closed server')
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
   },
 
   'close() twice': async (_t, ctx) => {
@@ -179,7 +179,7 @@ export const shutdown: Cases = {
     await client?.expectEnd()
     await idle?.expectEnd()
     await within(served.server.closed, 'closed server')
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
   },
 
   'close() from inside the opened hook': async (t, ctx) => {
@@ -189,7 +189,7 @@ export const shutdown: Cases = {
     const client = await served.connect()
     await client.expectEnd()
     await within(served.server.closed, 'closed server')
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
   },
 
   'close() while connections arrive': async (t, ctx) => {
@@ -206,7 +206,7 @@ export const shutdown: Cases = {
     await served.reach((s) => s.accepted > 0, 'a first connection')
     await served.server.close()
     await Promise.all(arriving)
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
   },
 
   'close() under load': async (t, ctx) => {
@@ -232,7 +232,7 @@ export const shutdown: Cases = {
       await served.listen()
       await (await served.connect()).ask('a\n')
     }
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
     t.ok(await refuses(served.port))
   },
 
@@ -245,7 +245,7 @@ export const shutdown: Cases = {
     await client.ask('only\n')
     await within(handled, 'the end of handle()')
     await within(served.server.closed, 'closed server')
-    t.equal(served.stats().requests, 1)
+    t.equal((await served.stats()).requests, 1)
   },
 
   'a hundred servers made and closed leave no descriptor': async (t, ctx) => {

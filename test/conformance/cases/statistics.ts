@@ -10,7 +10,7 @@ const sum = (numbers: Record<string, number>): number =>
 export const statistics: Cases = {
   'start at nothing and name every reason': async (t, ctx) => {
     const served = await ctx.serve()
-    const stats = served.stats()
+    const stats = await served.stats()
     for (const name of [
       'accepted',
       'active',
@@ -33,7 +33,7 @@ export const statistics: Cases = {
     await one?.ask('a\nnone\nb\n', 'reply\nreply\n')
     await two?.ask('c\n', 'reply\n')
     await served.reach((s) => s.bytes_out === 18, '18 bytes out')
-    const stats = served.stats()
+    const stats = await served.stats()
     t.equal(stats.accepted, 2)
     t.equal(stats.active, 2)
     t.equal(stats.requests, 4)
@@ -46,8 +46,8 @@ export const statistics: Cases = {
     })
     const client = await served.connect()
     await client.ask('none\nx\nnone\ny\n', 'x\ny\n')
-    t.equal(served.stats().requests, 4)
-    t.ok(served.stats().replies >= 2 && served.stats().replies <= 4)
+    t.equal((await served.stats()).requests, 4)
+    t.ok((await served.stats()).replies >= 2 && (await served.stats()).replies <= 4)
   },
 
   'closed by reason adds up to accepted less active': async (t, ctx) => {
@@ -63,7 +63,7 @@ export const statistics: Cases = {
     clients[3]?.finish('bye\n')
     clients[4]?.destroy()
     await served.reachActive(3)
-    const { accepted, active, closed } = served.stats()
+    const { accepted, active, closed } = await served.stats()
     t.equal(sum(closed), accepted - active)
     t.equal(closed.end + closed.reset + closed.done, 4)
     t.equal(closed.frame_size, 1)
@@ -73,7 +73,7 @@ export const statistics: Cases = {
     const served = await ctx.serve()
     const clients = await served.connectMany(10)
     for (let i = 0; i < 20; i++) await Promise.all(clients.map((c) => c.ask('a\nb\nc\n')))
-    const { batches, records, turns, requests } = served.stats()
+    const { batches, records, turns, requests } = await served.stats()
     t.equal(requests, 600)
     t.ok(records >= 600)
     t.ok(batches > 0 && batches <= records, `${batches} batches of ${records} records`)
@@ -84,7 +84,7 @@ export const statistics: Cases = {
     const served = await ctx.serve()
     const client = await served.connect()
     await client.ask('line\n'.repeat(3000))
-    const { batches, requests } = served.stats()
+    const { batches, requests } = await served.stats()
     t.equal(requests, 3000)
     t.ok(batches < 1000, `3000 requests in ${batches} crossings`)
   },
@@ -93,7 +93,7 @@ export const statistics: Cases = {
     const served = await ctx.serve()
     const client = await served.connect()
     for (let i = 0; i < 20; i++) await client.ask('a\n')
-    const { syscalls } = served.stats()
+    const { syscalls } = await served.stats()
     if (ctx.variant.engine === 'portable') return void t.same(syscalls, {})
     t.ok(sum(syscalls) > 0, JSON.stringify(syscalls))
     if (ctx.variant.options['pollingType'] === 'completion') {
@@ -105,7 +105,7 @@ export const statistics: Cases = {
     const served = await ctx.serve()
     const client = await served.connect()
     for (let i = 0; i < 50; i++) await client.ask('a\nb\n')
-    const { latency, lag, requests, batches } = served.stats()
+    const { latency, lag, requests, batches } = await served.stats()
     t.equal(sum(latency.buckets), latency.count, 'buckets hold all')
     t.equal(sum(lag.buckets), lag.count)
     t.ok(latency.max_us > 0 && latency.sum_us >= latency.max_us)
@@ -126,7 +126,7 @@ export const statistics: Cases = {
     await client.ask('line\n'.repeat(300))
     // Of one connection one request at a time is timed; this one stands for those since.
     await client.ask('line\n')
-    const { latency } = served.stats()
+    const { latency } = await served.stats()
     t.equal(latency.count, 301)
     t.ok(percentile(latency, 0.5) > 25_000, `p50 ${percentile(latency, 0.5)} µs`)
     t.ok(latency.max_us > 25_000)
@@ -146,7 +146,9 @@ export const statistics: Cases = {
     const line = await served.logged(/stalled: a turn of the handler/)
     const ms = Number(/ms=([\d.]+)/.exec(line)?.[1])
     t.ok(ms >= 80 && ms < 60_000, line)
-    t.match(line, /in=handle_request requests=[12] connection=\d+\.\d+ remote=127\.0\.0\.1:/)
+    t.match(line, /in=handle_request requests=[12] connection=\d+\.\d+/)
+    // A worker may not know its peer; then it says nothing of it.
+    if (!ctx.variant.sent || line.includes('remote=')) t.match(line, /remote=127\.0\.0\.1:\d/)
     t.match(line, /handler=\S*handleRequest/)
   },
 
@@ -158,7 +160,7 @@ export const statistics: Cases = {
       await client.expectEnd('fin')
     }
     await served.reachClosed('end', 3)
-    t.equal(served.stats().dropped_frames, 3)
+    t.equal((await served.stats()).dropped_frames, 3)
   },
 
   'are still there after close()': async (t, ctx) => {
@@ -166,7 +168,7 @@ export const statistics: Cases = {
     const client = await served.connect()
     await client.ask('a\n')
     await served.server.close()
-    const stats = served.stats()
+    const stats = await served.stats()
     t.equal(stats.requests, 1)
     t.equal(stats.active, 0)
     t.equal(sum(stats.closed), 1)
@@ -181,6 +183,6 @@ export const statistics: Cases = {
     client.stop()
     client.reset()
     await served.reachActive(0)
-    t.ok(served.stats().bytes_out < size, `${served.stats().bytes_out} of ${size}`)
+    t.ok((await served.stats()).bytes_out < size, `${(await served.stats()).bytes_out} of ${size}`)
   },
 }

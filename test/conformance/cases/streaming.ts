@@ -218,7 +218,7 @@ export const streaming: Cases = {
         client.ask(`${n}/\n`, Array.from({ length: 100 }, (_, i) => `${n}/${i};`).join('')),
       ),
     )
-    t.equal(served.stats().requests, 10)
+    t.equal((await served.stats()).requests, 10)
   },
 
   'requests behind a stream wait for its end': async (t, ctx) => {

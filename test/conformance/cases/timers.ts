@@ -15,16 +15,16 @@ async function isOffAtZero(ctx: Context, option: string, start: (s: Served) => P
   ])
   await start(off)
   for (let i = 1; i <= 2; i++) {
-    const before = on.stats().accepted - on.stats().active
+    const before = (await on.stats()).accepted - (await on.stats()).active
     await start(on)
     await on.reach((s) => s.accepted - s.active === before + 1, `${option} on the other server`)
   }
-  if (off.stats().active !== 1) throw new Error(`${option} 0 closed the connection`)
+  if ((await off.stats()).active !== 1) throw new Error(`${option} 0 closed the connection`)
 }
 
 /** It may have been closed by the time that anybody looks. */
 const connect = async (served: Served) => {
-  const { accepted } = served.stats()
+  const { accepted } = await served.stats()
   const client = await served.connect()
   await served.reach((s) => s.accepted > accepted, 'an accepted connection')
   return client
@@ -52,7 +52,7 @@ export const timers: Cases = {
     const again = await served.connect()
     await again.expectEnd()
     await slow.ask('\n', 'a\n')
-    t.equal(served.closed('first_byte_timeout'), 2)
+    t.equal(await served.closed('first_byte_timeout'), 2)
   },
 
   'first_byte_timeout 0 is off': (_t, ctx) => isOffAtZero(ctx, 'firstByteTimeout', connect),
@@ -97,7 +97,7 @@ export const timers: Cases = {
       await stuck.send('half').expectEnd()
     }
     await idle.ask('whole\n')
-    t.equal(served.closed('frame_timeout'), 2)
+    t.equal(await served.closed('frame_timeout'), 2)
   },
 
   'frame_timeout begins anew with each frame': async (t, ctx) => {
@@ -109,7 +109,7 @@ export const timers: Cases = {
       await tick(5)
       await client.ask('lf\n', 'half\n')
     }
-    t.equal(served.closed('frame_timeout'), 0)
+    t.equal(await served.closed('frame_timeout'), 0)
   },
 
   'frame_timeout 0 is off': (_t, ctx) => isOffAtZero(ctx, 'frameTimeout', begin),
@@ -120,7 +120,7 @@ export const timers: Cases = {
     await client.ask('a\n')
     await client.expectEnd()
     await served.reachClosed('idle_timeout')
-    t.equal(served.stats().active, 0)
+    t.equal((await served.stats()).active, 0)
   },
 
   'idle_timeout: activity puts it off': async (t, ctx) => {
@@ -132,7 +132,7 @@ export const timers: Cases = {
       await tick(5)
     }
     await busy?.ask('a\n')
-    t.equal(served.closed('idle_timeout'), 1)
+    t.equal(await served.closed('idle_timeout'), 1)
   },
 
   'idle_timeout: not while a handler is working': async (_t, ctx) => {
@@ -187,7 +187,7 @@ export const timers: Cases = {
     for (const reason of ['first_byte_timeout', 'frame_timeout', 'idle_timeout'] as const) {
       await served.reachClosed(reason)
     }
-    const { closed } = served.stats()
+    const { closed } = await served.stats()
     t.equal(closed.first_byte_timeout, 1)
     t.equal(closed.frame_timeout, 1)
     t.equal(closed.idle_timeout, 1)
@@ -201,7 +201,7 @@ export const timers: Cases = {
     await served.reachClosed('first_byte_timeout', 100)
     for (const client of silent) await client.expectEnd()
     await good.ask('fine\n')
-    t.equal(served.stats().active, 1)
+    t.equal((await served.stats()).active, 1)
   },
 
   'max_frame_size: a line without end': async (t, ctx) => {
@@ -218,7 +218,7 @@ export const timers: Cases = {
       act: async (s) => (await s.connect()).send(`${'x'.repeat(1000)}\n`),
       reason: 'frame_size',
     })
-    t.equal(served.stats().requests, 2, 'it was not handed up')
+    t.equal((await served.stats()).requests, 2, 'it was not handed up')
   },
 
   'max_frame_size: a length prefix that announces too much, refused at once': async (t, ctx) => {
@@ -246,7 +246,7 @@ export const timers: Cases = {
     await client.expectEnd()
     await served.reachClosed('frame_size')
     await served.logged(/frame_size/)
-    t.equal(served.stats().requests, 0)
+    t.equal((await served.stats()).requests, 0)
   },
 
   'max_frame_size: the default is 1 MiB': async (t, ctx) => {
@@ -320,7 +320,7 @@ export const timers: Cases = {
     const extra = await served.connect()
     extra.send('late\n')
     for (let i = 0; i < 5; i++) await two?.ask('a\n')
-    t.ok(served.stats().active <= 2, 'never more than two')
+    t.ok((await served.stats()).active <= 2, 'never more than two')
     t.equal(extra.pending, 0, 'the third is not served')
     one?.finish()
     await one?.expectEnd()
@@ -328,7 +328,7 @@ export const timers: Cases = {
       () => extra.departure !== undefined || extra.pending === 5,
       'the third connection is served or was closed',
     )
-    const { closed, accept_paused_limit: paused } = served.stats()
+    const { closed, accept_paused_limit: paused } = await served.stats()
     t.ok(closed.max_connections + paused > 0, 'and it was counted')
   },
 
@@ -343,7 +343,7 @@ export const timers: Cases = {
     }
     await Promise.all(Array.from({ length: 40 }, one))
     await served.reachActive(0)
-    t.equal(answered + served.closed('max_connections'), 40)
+    t.equal(answered + (await served.closed('max_connections')), 40)
     t.ok(answered >= 4, `${answered} were served`)
   },
 
@@ -363,6 +363,6 @@ export const timers: Cases = {
     await served.reachActive(2)
     const again = await served.connect()
     await again.ask('c\n')
-    t.equal(served.closed('max_connections_per_ip'), 1)
+    t.equal(await served.closed('max_connections_per_ip'), 1)
   },
 }

@@ -1,5 +1,5 @@
-// Where a server's processes, handlers and polls can be, all arrangements of them, and the one thing that each
-// has to keep: every request of a connection gets its own bytes back, in order, and nothing else.
+// The one thing that each combination has to keep, whatever runs its handlers and for how long: every request of a
+// pipelining connection gets its own bytes back, once, in order, and nothing else.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,47 +10,7 @@ import { unavailable } from '../conformance/available.js'
 import { Client } from '../conformance/client.js'
 import { SLOWNESS, within } from '../conformance/deadline.js'
 import { refuse, VARIANTS } from '../conformance/variant.js'
-
-const AXES = {
-  pollingType: ['edge', 'level', 'completion'],
-  /** -S */
-  serverType: ['', 'procpool'],
-  /** -X */
-  handlerType: ['', 'gthread', 'gthreadpool', 'threadpool', 'procpool', 'thread', 'proc'],
-} as const
-type Axes = typeof AXES
-type Axis = keyof Axes
-export type Arrangement = { readonly [A in Axis]: Axes[A][number] }
-
-const NAMES = Object.keys(AXES) as Axis[]
-
-/** Every arrangement. */
-export const ALL: readonly Arrangement[] = AXES.pollingType.flatMap((pollingType) =>
-  AXES.serverType.flatMap((serverType) =>
-    AXES.handlerType.map((handlerType) => ({ pollingType, serverType, handlerType })),
-  ),
-)
-
-const pairsOf = (arrangement: Arrangement): string[] =>
-  NAMES.flatMap((a, i) =>
-    NAMES.slice(i + 1).map((b) => `${a} ${arrangement[a]}, ${b} ${arrangement[b]}`),
-  )
-
-/** Few of `all` that have among them each value of one axis with each of every other. */
-export function covering(all: readonly Arrangement[]): Arrangement[] {
-  const wanted = new Set(all.flatMap(pairsOf))
-  const gain = (each: Arrangement) => pairsOf(each).filter((pair) => wanted.has(pair)).length
-  const chosen: Arrangement[] = []
-  while (wanted.size > 0) {
-    const best = all.reduce((a, b) => (gain(b) > gain(a) ? b : a))
-    for (const pair of pairsOf(best)) wanted.delete(pair)
-    chosen.push(best)
-  }
-  return chosen
-}
-
-const titleOf = ({ pollingType, serverType, handlerType }: Arrangement): string =>
-  `-S "${serverType}" -X "${handlerType}" -T ${pollingType}`
+import { type Combination, isOneShot, titleOf } from './combination.js'
 
 /** The same bytes back after 0 to 5 ms, so that requests end in any order. */
 const HANDLER = `
@@ -62,10 +22,8 @@ export const handleRequest = async (line) => {
 `
 
 /** A thread or a process for each request takes its time. */
-const amountOf = ({ handlerType }: Arrangement): { connections: number; lines: number } =>
-  handlerType === 'thread' || handlerType === 'proc'
-    ? { connections: 2, lines: 3 }
-    : { connections: 4, lines: 150 }
+const amountOf = (combination: Combination): { connections: number; lines: number } =>
+  isOneShot(combination) ? { connections: 2, lines: 3 } : { connections: 4, lines: 150 }
 
 /** Numbered lines of any bytes but newlines and any length; now and then one that is longer than a lane's parts. */
 function makeLines(connection: number, count: number): Buffer {
@@ -89,39 +47,42 @@ async function sendInPieces(client: Client, bytes: Buffer): Promise<void> {
   }
 }
 
-/** Asks each of `arrangements`, two at a time. */
-export async function keepOrder(t: Test, arrangements: readonly Arrangement[]): Promise<void> {
+/** Asks each of `combinations`, two at a time. */
+export async function keepOrder(t: Test, combinations: readonly Combination[]): Promise<void> {
   // Workers and server processes are started without the flags that compile the tests.
   process.execArgv.length = 0
   t.jobs = 2
-  for (const arrangement of arrangements) {
-    const reason = await unavailable(VARIANTS[arrangement.pollingType])
-    void t.test(titleOf(arrangement), { buffered: true }, async (t) =>
-      reason === undefined ? keepsOrder(t, arrangement) : refuse(t, reason),
+  for (const combination of combinations) {
+    const reason = await unavailable(VARIANTS[combination.backend])
+    void t.test(titleOf(combination), { buffered: true }, async (t) =>
+      reason === undefined ? keepsOrder(t, combination) : refuse(t, reason),
     )
   }
 }
 
-/** Several pipelining clients of one server of this arrangement. */
-async function keepsOrder(t: Test, arrangement: Arrangement): Promise<void> {
+/** Several pipelining clients of one server of this combination. */
+async function keepsOrder(t: Test, combination: Combination): Promise<void> {
+  const { serverType, handlerType, backend } = combination
   const handlerModule = join(temporary(t), 'handler.mjs')
   writeFileSync(handlerModule, HANDLER)
   const server = new Gaidaros({
+    engine: VARIANTS[backend].engine,
+    ...(backend === 'portable' ? {} : { pollingType: backend }),
     host: '127.0.0.1',
     port: 0,
-    engine: 'native',
+    serverType,
     serverPoolSize: 2,
-    handlerPoolSize: arrangement.handlerType === 'gthreadpool' ? 20 : 2,
+    handlerType,
+    handlerPoolSize: handlerType === 'gthreadpool' ? 20 : 2,
     handlerModule,
     shutdownGrace: '300ms',
     log: () => undefined,
-    ...arrangement,
   })
   try {
     const starting = Promise.resolve(server.serve())
     const [address] = await within(starting, 'listening server', 30_000 * SLOWNESS)
     const port = address?.port ?? 0
-    const { connections, lines: count } = amountOf(arrangement)
+    const { connections, lines: count } = amountOf(combination)
     await Promise.all(
       Array.from({ length: connections }, async (_, connection) => {
         const client = await Client.connect(port)
