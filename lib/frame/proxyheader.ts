@@ -1,5 +1,5 @@
 // The PROXY protocol's header (HAProxy, doc/proxy-protocol.txt of 2020/03/05) for the portable engine: the same
-// rules as native/frame/proxy_header.cc, and the same corpus in the tests of both.
+// rules as native/conn/proxy_header.cc, and the same corpus in the tests of both.
 
 import { isIP, isIPv4, isIPv6 } from 'node:net'
 import type { Address } from '../engine/engine.js'

@@ -12,9 +12,9 @@
 #include "../core/input_buffer.h"
 #include "../core/timer_wheel.h"
 #include "../frame/framer.h"
-#include "../frame/proxy_header.h"
 #include "../net/address.h"
 #include "filter.h"
+#include "proxy_header.h"
 #include "reason.h"
 
 namespace gaidaros {

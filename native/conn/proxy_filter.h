@@ -2,8 +2,8 @@
 // it leaves the chain.
 #pragma once
 
-#include "../frame/proxy_header.h"
 #include "filter.h"
+#include "proxy_header.h"
 
 namespace gaidaros {
 

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "../conn/proxy_header.h"
 #include "../frame/framer.h"
-#include "../frame/proxy_header.h"
 #include "../net/network.h"
 
 namespace gaidaros {

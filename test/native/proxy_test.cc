@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "frame/proxy_header.h"
+#include "conn/proxy_header.h"
 #include "harness.h"
 
 namespace {
