@@ -13,10 +13,16 @@ import type { HandlerPlan } from './plan.js'
 export function asTasks(plan: HandlerPlan, atOnce: number): HandlerPlan {
   const { handleRequest } = plan
   if (handleRequest === undefined) return plan
-  if (atOnce === Number.POSITIVE_INFINITY) return { ...plan, handleRequest: task(handleRequest) }
+  if (atOnce === Number.POSITIVE_INFINITY)
+    return { ...plan, handleRequest: named(task(handleRequest), handleRequest) }
   // The connection tells when it is gone, so there has to be one.
-  return { ...plan, handleRequest: limited(handleRequest, new Gate(atOnce)), seesConnection: true }
+  const limitedOne = limited(handleRequest, new Gate(atOnce))
+  return { ...plan, handleRequest: named(limitedOne, handleRequest), seesConnection: true }
 }
+
+/** Logs call the task by the name of the handler in it. */
+const named = (task: HandleRequest, { name }: HandleRequest): HandleRequest =>
+  Object.defineProperty(task, 'name', { value: name })
 
 function task(handle: HandleRequest): HandleRequest {
   return async (request, connection) => {
