@@ -1,4 +1,6 @@
 // What workers say, and what becomes of the requests of one that is gone.
+#include <poll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,6 +32,9 @@ void reset(Channel& channel) {
   channel.requests_taken.store(0);
   channel.busy_ns.store(0);
 }
+
+// An expensive turn of a worker must not keep the loop from its sockets.
+constexpr long kMostGivenNs = 500'000;
 
 }  // namespace
 
@@ -195,14 +200,29 @@ void Pool::landed(Member& member, const Entry& entry) {
 
 // The loop has sent or copied what collect() gave it.
 void Pool::flushed() {
+  bool rung = false;
   for (Member& member : members_) {
-    publish(member);
+    rung = publish(member) || rung;
     if (member.collected == 0) continue;
     bool waits = member.in.take(std::exchange(member.collected, 0));
     if (!waits || !member.live) continue;
     uint64_t one = 1;
-    [[maybe_unused]] ssize_t rung = write(member.bell, &one, sizeof one);
+    [[maybe_unused]] ssize_t told = write(member.bell, &one, sizeof one);
   }
+  if (rung && one_processor_) give_way();
+}
+
+// Where loop and workers share the only processor, looking at the sockets once more would only keep
+// a worker from what it was rung for.
+void Pool::give_way() {
+  if (sleep()) {
+    pollfd bell{bell_, POLLIN, 0};
+    timespec most{0, kMostGivenNs};
+    uint64_t count;
+    if (ppoll(&bell, 1, &most, nullptr) > 0) [[maybe_unused]]
+      ssize_t heard = read(bell_, &count, sizeof count);
+  }
+  awake();
 }
 
 void Pool::detach(Loop& loop, uint32_t index) {

@@ -1,6 +1,8 @@
 // Choosing a worker and handing over. What comes back is in answers.cc.
 #include "pool.h"
 
+#include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -37,6 +39,11 @@ uint32_t cost_of(const Channel& channel) {
   return cost == 0 ? kUnknownCostNs : cost;
 }
 
+bool has_one_processor() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1;
+}
+
 // Requests from `first` on that follow each other on one connection and in the slab.
 uint32_t run_at(const Record* first, uint32_t most) {
   constexpr auto kRequest = static_cast<uint32_t>(RecordKind::request);
@@ -61,6 +68,7 @@ std::unique_ptr<Pool> Pool::make(const PoolOptions& options, std::string& error)
     error = std::string("memory for the workers: ") + std::strerror(code);
     return nullptr;
   }
+  pool->one_processor_ = has_one_processor();
   pool->bell_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   pool->members_.resize(options.workers);
   for (uint32_t i = 0; i < options.workers; i++) {
@@ -336,11 +344,13 @@ void Pool::push_pending(Member& member) {
   }
 }
 
-void Pool::publish(Member& member) {
-  if (!member.live || !member.out.unpublished()) return;
-  if (!member.out.publish()) return;
+// True: the worker slept and was rung.
+bool Pool::publish(Member& member) {
+  if (!member.live || !member.out.unpublished()) return false;
+  if (!member.out.publish()) return false;
   uint64_t one = 1;
   [[maybe_unused]] ssize_t rung = write(member.bell, &one, sizeof one);
+  return true;
 }
 
 // Hands on what waited for room, or for a worker.

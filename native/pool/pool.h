@@ -141,7 +141,8 @@ class Pool {
   void give(Member& member, const Entry& entry, const Cargo& cargo);
   static uint32_t put(Member& member, const Entry& entry, const Cargo& cargo, uint32_t from);
   void push_pending(Member& member);
-  void publish(Member& member);
+  static bool publish(Member& member);
+  void give_way();
   void pump(Loop& loop);
 
   void collect_from(Loop& loop, Member& member, bool last);
@@ -165,6 +166,7 @@ class Pool {
   std::unique_ptr<Journal> journal_;
   PoolMemory memory_;
   int bell_ = -1;
+  bool one_processor_ = false;
   std::vector<Member> members_;
   std::vector<Home> homes_;
   std::deque<Item> queue_;  // for whoever is free first
