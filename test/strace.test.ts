@@ -108,6 +108,37 @@ else {
     t.strictSame(settings(since, 'TCP_NODELAY'), [], 'no TCP_NODELAY unasked')
   })
 
+  void t.test('options of sockets', async (t) => {
+    const lines = await trace(t, [
+      ...['--socket-send-buffer', '64k', '--socket-receive-buffer', '32k'],
+      ...['--socket-interface', 'lo', '--socket-dscp', '10', '--tcp-quick-ack'],
+      ...['--tcp-keepalive-idle', '90s', '--tcp-keepalive-interval', '15s'],
+      ...['--tcp-keepalive-count', '5', '--tcp-user-timeout', '2s', '--write-timeout', '40s'],
+      ...['--tcp-fast-open', '7', '--tcp-defer-accept', '3s'],
+    ])
+    const set = lines.flatMap(
+      (line) => /setsockopt\(\d+, (\S+), (.*)\) = 0$/.exec(line)?.slice(1).join(' ') ?? [],
+    )
+    for (const wanted of [
+      /SOL_SOCKET SO_SNDBUF(?:FORCE)?, \[65536\]/,
+      /SOL_SOCKET SO_RCVBUF(?:FORCE)?, \[32768\]/,
+      /SOL_SOCKET SO_BINDTODEVICE, "lo/,
+      /SOL_IP IP_TOS, \[40\]/,
+      /SOL_SOCKET SO_KEEPALIVE, \[1\]/,
+      /SOL_TCP TCP_KEEPIDLE, \[90\]/,
+      /SOL_TCP TCP_KEEPINTVL, \[15\]/,
+      /SOL_TCP TCP_KEEPCNT, \[5\]/,
+      // No sooner than write_timeout, which a peer that takes nothing is to meet.
+      /SOL_TCP TCP_USER_TIMEOUT, \[40000\]/,
+      /SOL_TCP TCP_FASTOPEN, \[7\]/,
+      /SOL_TCP TCP_DEFER_ACCEPT, \[3\]/,
+    ])
+      t.equal(set.filter((each) => wanted.test(each)).length, 1, String(wanted))
+    const { fds } = accepted(lines)
+    const quick = lines.filter((line) => /TCP_QUICKACK, \[1\]/.test(line))
+    t.equal(quick.length, fds.size, 'TCP_QUICKACK on each connection')
+  })
+
   void t.test('level', async (t) => {
     const { fds, since } = accepted(await trace(t, ['-T', 'level']))
     const added = registered(since, fds)

@@ -10,10 +10,15 @@ const ANY = new Map([
 ])
 
 /** `-w 1`: most kinds of nc would wait on after the answer. */
-function attempt({ address, port }: Address, takesLines: boolean): string {
-  const client = `nc -w 1 ${ANY.get(address) ?? address} ${port}`
+function attempt({ address, family, port }: Address, takesLines: boolean): string {
+  const client =
+    family === 'unix' ? localClient(address) : `nc -w 1 ${ANY.get(address) ?? address} ${port}`
   return takesLines ? `printf 'hello\\n' | ${client}` : client
 }
+
+/** nc knows no abstract names. */
+const localClient = (path: string): string =>
+  path.startsWith('@') ? `socat - ABSTRACT-CONNECT:${path.slice(1)}` : `nc -w 1 -U ${path}`
 
 export interface Serving {
   engine: { name: string; description: string }

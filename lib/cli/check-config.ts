@@ -2,13 +2,13 @@
 // serving. A server may be running on the same port meanwhile.
 
 import { isIP } from 'node:net'
-import { checkSocketPlace } from '../control/socketfile.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import { checkLogs } from '../log/logs.js'
-import type { Resolved } from '../options/index.js'
+import type { Resolved, Settings } from '../options/index.js'
 import { checkPidfile } from '../process/pidfile.js'
 import { checkPrivileges } from '../process/privileges.js'
-import { resolveTargets } from '../server/binding.js'
+import { CONTROL, checkSocketPlace, SERVICE, socketGroup } from '../process/socketfile.js'
+import { isLocal, resolveTargets } from '../server/binding.js'
 
 /**
  * Checks what the options name.
@@ -18,19 +18,29 @@ import { resolveTargets } from '../server/binding.js'
 export async function checkConfig({ settings, files, notes }: Resolved): Promise<string[]> {
   checkPrivileges(settings)
   if (settings.pidFile !== '') checkPidfile(settings.pidFile)
-  if (settings.controlSocket !== '') checkSocketPlace(settings.controlSocket)
+  if (settings.controlSocket !== '') checkSocketPlace(settings.controlSocket, CONTROL)
   const allowCode = settings.allowCode || process.geteuid?.() !== 0
   await resolveHandler(settings as HandlerSettings, { allowCode })
   checkLogs(settings)
-  const targets = await resolveTargets(settings)
-  const places = targets.map(({ address }) =>
-    isIP(address) === 6 ? `[${address}]:${settings.port}` : `${address}:${settings.port}`,
-  )
   return [
     ...notes.map((note) => `note: ${note}`),
     `files: ${files.join(', ') || 'none'}`,
     `handler: ${settings.handlerModule || 'built from the options'}`,
-    `addresses: ${places.join(', ')}`,
+    `addresses: ${(await placesOf(settings)).join(', ')}`,
     'the configuration is good',
   ]
+}
+
+/** Where it would listen. */
+async function placesOf(settings: Settings): Promise<string[]> {
+  const { port, socketPath, socketGroup: group } = settings
+  if (isLocal(settings)) {
+    if (!socketPath.startsWith('@')) checkSocketPlace(socketPath, SERVICE)
+    if (group !== '') socketGroup(group)
+    return [`unix:${socketPath}`]
+  }
+  const targets = await resolveTargets(settings)
+  return targets.map(({ address }) =>
+    isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`,
+  )
 }

@@ -4,9 +4,9 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Log } from '../log/log.js'
+import { type Claim, SocketFile } from '../process/socketfile.js'
 import { answer, type Subject } from './answers.js'
 import { parseRequest, RequestError } from './requests.js'
-import { type Claim, SocketFile } from './socketfile.js'
 
 const MOST_CLIENTS = 16
 const LONGEST_LINE = 1024

@@ -1,7 +1,7 @@
 // The object that stands for one client connection, made when a handler first asks for it. Everything
 // is harmless once the connection is gone: writes return false, numbers keep their last values.
 
-import type { Address, ConnectionInfo, Engine, ProxyInfo } from '../engine/engine.js'
+import type { Address, ConnectionInfo, Credentials, Engine, ProxyInfo } from '../engine/engine.js'
 import type { Bytes, Connection } from '../handler/contract.js'
 import { bytesOf } from './codec.js'
 import { type Deferred, deferred } from './deferred.js'
@@ -27,7 +27,6 @@ const GONE: ConnectionInfo = {
 export class ClientConnection implements Connection {
   readonly slot: number
   readonly generation: number
-  readonly protocol = 'TCP'
   data: unknown
   readonly #host: ConnectionHost
   #closed = false
@@ -56,6 +55,16 @@ export class ClientConnection implements Connection {
 
   get local(): Address {
     return this.#info().local
+  }
+
+  get protocol(): 'TCP' | 'unixsocket' {
+    // A proxy may have said another address of the peer, but never of ours.
+    const { remote, proxy } = this.#info()
+    return (proxy?.address ?? remote).family === 'unix' ? 'unixsocket' : 'TCP'
+  }
+
+  get credentials(): Credentials | undefined {
+    return this.#info().credentials
   }
 
   get proxy(): ProxyInfo | undefined {

@@ -2,7 +2,13 @@
 
 import type { Address } from './engine.js'
 
-/** Address and port as in a URL. @example endpoint({ address: '::1', family: 'IPv6', port: 80 }) // '[::1]:80' */
+/**
+ * Address and port as in a URL.
+ * @example
+ * endpoint({ address: '::1', family: 'IPv6', port: 80 }) // '[::1]:80'
+ * endpoint({ address: '/run/echo.sock', family: 'unix', port: 0 }) // 'unix:/run/echo.sock'
+ */
 export function endpoint({ address, family, port }: Address): string {
+  if (family === 'unix') return `unix:${address}`
   return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
 }

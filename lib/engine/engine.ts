@@ -68,6 +68,8 @@ export interface EngineOptions {
   tcpNodelay: boolean
   /** TCP_NODELAY alone. */
   disableNagle: boolean
+  /** TCP_QUICKACK on each connection. */
+  quickAck: boolean
   /** Bytes a read. */
   recvSize: number
   /** Longest sleep between housekeeping turns, milliseconds. */
@@ -76,6 +78,8 @@ export interface EngineOptions {
   busyPoll: number
   limits: Limits
   proxy: ProxyOptions
+  /** What connections are to have, where that is not their listener's business already. */
+  socket: SocketOptions
   framer: FramerSpec
   /** Deliver an `opened` record for each connection. */
   wantOpened: boolean
@@ -83,9 +87,33 @@ export interface EngineOptions {
   wantClosed: boolean
 }
 
+/** What is asked of the kernel for a socket; 0, '' and false leave its own choice. Times in milliseconds. */
+export interface SocketOptions {
+  /** Bytes. */
+  sendBuffer: number
+  receiveBuffer: number
+  interface: string
+  mark: number
+  dscp: number
+  /** Microseconds. */
+  busyPoll: number
+  /** The processor whose connections the socket takes; -1: any. */
+  incomingCpu: number
+  keepaliveIdle: number
+  keepaliveInterval: number
+  keepaliveCount: number
+  userTimeout: number
+  /** Length of its queue. */
+  fastOpen: number
+  deferAccept: number
+  multipath: boolean
+}
+
 export interface ListenSpec {
   /** Numeric address, IPv4 or IPv6 (names are resolved above). */
   address: string
+  /** A unix socket's, instead of address and port; @ stands for the abstract namespace. */
+  path?: string
   /** 0: any free one. */
   port: number
   backlog: number
@@ -95,12 +123,24 @@ export interface ListenSpec {
   fd?: number
   /** Accepts nothing before watchListener(). With `fd` only. */
   dormant?: boolean
+  /** Absent: a socket of ours has the defaults, one that is open already stays as it is. */
+  socket?: SocketOptions
 }
 
 export interface Address {
+  /** Of a unix socket: its path, with @ for the abstract namespace; empty where it has none, as most clients. */
   address: string
-  family: 'IPv4' | 'IPv6'
+  family: 'IPv4' | 'IPv6' | 'unix'
+  /** 0 of a unix socket. */
   port: number
+}
+
+/** Who has connected to a unix socket, as the kernel knows since then. */
+export interface Credentials {
+  /** 0 where this process cannot see it. */
+  pid: number
+  uid: number
+  gid: number
 }
 
 /** What a proxy said of a connection that it passed on (PROXY protocol). */
@@ -116,6 +156,8 @@ export interface ConnectionInfo {
   /** The peer, and the address that it connected to: as the proxy says, where there is one. */
   remote: Address
   local: Address
+  /** Of a unix socket. */
+  credentials?: Credentials
   /** Where the connection came through a proxy. */
   proxy?: ProxyInfo
   bytesIn: number

@@ -1,18 +1,46 @@
 // What is said when a socket cannot listen: the same, whoever opens it.
 
+import { readFileSync } from 'node:fs'
 import { GaidarosError } from '../errors.js'
 import type { ListenSpec } from './engine.js'
 
-/** GaidarosError ERR_GAIDAROS_LISTEN of what socket(), bind() or listen() answered. */
+/** Which option asked for what the kernel refused, by the call (native/net/socket_options.cc). */
+const OPTIONS: Readonly<Record<string, string>> = {
+  'setsockopt SO_SNDBUF': 'socket_send_buffer',
+  'setsockopt SO_RCVBUF': 'socket_receive_buffer',
+  'setsockopt SO_BINDTODEVICE': 'socket_interface',
+  'setsockopt SO_MARK': 'socket_mark',
+  'setsockopt IP_TOS': 'socket_dscp',
+  'setsockopt IPV6_TCLASS': 'socket_dscp',
+  'setsockopt SO_BUSY_POLL': 'socket_busy_poll',
+  'setsockopt SO_INCOMING_CPU': 'socket_incoming_cpu',
+  'setsockopt SO_KEEPALIVE': 'tcp_keepalive_idle',
+  'setsockopt TCP_KEEPIDLE': 'tcp_keepalive_idle',
+  'setsockopt TCP_KEEPINTVL': 'tcp_keepalive_interval',
+  'setsockopt TCP_KEEPCNT': 'tcp_keepalive_count',
+  'setsockopt TCP_USER_TIMEOUT': 'tcp_user_timeout',
+  'setsockopt TCP_FASTOPEN': 'tcp_fast_open',
+  'setsockopt TCP_DEFER_ACCEPT': 'tcp_defer_accept',
+  'socket IPPROTO_MPTCP': 'tcp_multipath',
+}
+
+/** What cuts a buffer. */
+const CUTS: Readonly<Record<string, string>> = {
+  socket_send_buffer: 'net.core.wmem_max',
+  socket_receive_buffer: 'net.core.rmem_max',
+}
+
+/** GaidarosError ERR_GAIDAROS_LISTEN of what socket(), setsockopt(), bind() or listen() answered. */
 export function listenFailure(spec: ListenSpec, error: unknown): GaidarosError {
-  const where =
-    spec.fd === undefined ? `${spec.address} port ${spec.port}` : `descriptor ${spec.fd}`
   const { errno, code, syscall, message } = error as NodeJS.ErrnoException
+  const option = OPTIONS[syscall ?? '']
   return new GaidarosError(
     'ERR_GAIDAROS_LISTEN',
-    `cannot listen on ${where}: ${message}`,
+    option === undefined
+      ? `cannot listen on ${placeOf(spec)}: ${message}`
+      : `${option}: the kernel refuses it for ${placeOf(spec)}: ${cutBy(option) ?? message}`,
     {
-      address: spec.address,
+      address: spec.path ?? spec.address,
       port: spec.port,
       ...(errno !== undefined && { errno }),
       ...(code !== undefined && { errnoCode: code }),
@@ -20,4 +48,19 @@ export function listenFailure(spec: ListenSpec, error: unknown): GaidarosError {
     },
     error,
   )
+}
+
+function placeOf({ fd, path, address, port }: ListenSpec): string {
+  return fd === undefined ? (path ?? `${address} port ${port}`) : `descriptor ${fd}`
+}
+
+function cutBy(option: string): string | undefined {
+  const name = CUTS[option]
+  if (name === undefined) return undefined
+  try {
+    const most = readFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, 'utf8').trim()
+    return `wanted at most ${most} bytes (${name}), or the right to go beyond (CAP_NET_ADMIN)`
+  } catch {
+    return undefined
+  }
 }

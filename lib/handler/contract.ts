@@ -1,7 +1,7 @@
 // The handler contract as types: what a handler module may export and what it is given.
 // docs/handlers.md explains it with examples.
 
-import type { Address, ProxyInfo } from '../engine/engine.js'
+import type { Address, Credentials, ProxyInfo } from '../engine/engine.js'
 import type { CloseReason } from '../engine/reasons.js'
 
 /** Encodings that decode_request and encode_response take by name. */
@@ -26,7 +26,9 @@ export interface Connection {
   readonly local: Address
   /** What a proxy in front said of it (proxy_protocol); `remote` and `local` are then as the proxy says. */
   readonly proxy: ProxyInfo | undefined
-  readonly protocol: 'TCP'
+  readonly protocol: 'TCP' | 'unixsocket'
+  /** Of a unix socket: the process that has connected, and who it ran as (unix(7), SO_PEERCRED). */
+  readonly credentials: Credentials | undefined
   /** Bytes received and handed to the kernel so far. */
   readonly bytesIn: number
   readonly bytesOut: number

@@ -10,7 +10,7 @@ import { parsePlace } from './place.js'
 import type { Problem } from './problem.js'
 import { type Assignment, type Origin, originText, valueProblem } from './source.js'
 import type { OptionName } from './table.js'
-import { isAvailable } from './unavailable.js'
+import { isAvailable, laterValues } from './unavailable.js'
 import { writeValue } from './write.js'
 
 /** Checks the effective values. `root`: the process runs as root. Returns every problem. */
@@ -46,7 +46,12 @@ const about = (assignment: Assignment, message: string): Problem =>
   )
 
 function notAvailable(assignment: Assignment): Problem[] {
-  const { option } = assignment
+  const { option, value } = assignment
+  const later = laterValues(option)
+  if (later.includes(value) && option.kind.type === 'enum') {
+    const there = option.kind.values.filter((each) => !later.includes(each))
+    return [about(assignment, `not available in this version; wanted ${there.join(' or ')}`)]
+  }
   if (isAvailable(option) || isDefault(assignment)) return []
   const standard = writeValue(option, defaultValue(option)) || 'empty'
   return [about(assignment, `not available in this version; it must be ${standard}`)]
@@ -99,7 +104,37 @@ function exclusions(effective: Effective): Problem[] {
   const strange = (allowed.value as readonly string[]).find((text) => !isNetwork(text))
   if (strange !== undefined)
     problems.push(about(allowed, `${strange}: wanted addresses and networks, such as 10.0.0.0/8`))
-  return [...problems, ...nagle(get('tcp_nodelay'), get('disable_nagle'))]
+  return [...problems, ...ofProtocol(effective), ...nagle(get('tcp_nodelay'), get('disable_nagle'))]
+}
+
+/** What only some protocols have. */
+const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
+  { to: /^unix/, options: /^socket_(?:path|mode|group)$/, wanted: 'protocol unixsocket' },
+  { to: /^TCP$/, options: /^(?:tcp_.+|disable_nagle)$/, wanted: 'protocol TCP' },
+  {
+    to: /^(?:TCP|UDP)$/,
+    options: /^(?:host|port|ip_version|socket_(?:interface|mark|dscp|busy_poll|incoming_cpu))$/,
+    wanted: 'protocol TCP',
+  },
+]
+
+/** Options that were given and that the protocol does not have, and what it wants. */
+function ofProtocol(effective: Effective): Problem[] {
+  const protocol = String(current(effective, 'protocol'))
+  const strange = [...effective.values()].flatMap((assignment) => {
+    const { option } = assignment
+    if (isDefault(assignment)) return []
+    const rule = BELONGS.find(({ to, options }) => options.test(option.name) && !to.test(protocol))
+    return rule === undefined
+      ? []
+      : [about(assignment, `wanted ${rule.wanted}, but it is ${protocol}`)]
+  })
+  const path = effective.get('socket_path') as Assignment
+  if (!protocol.startsWith('unix')) return strange
+  if (path.value === '') return [...strange, about(path, `wanted the path to listen on`)]
+  return String(path.value) === '@'
+    ? [...strange, about(path, 'wanted a name behind the @')]
+    : strange
 }
 
 /** tcp_nodelay implies disable_nagle: one source that says the first and denies the second contradicts itself. */

@@ -4,7 +4,7 @@ import { confValue } from './conftext.js'
 import { confKey } from './names.js'
 import { type Option, sections } from './option.js'
 import { table } from './table.js'
-import { isAvailable, laterNote } from './unavailable.js'
+import { laterNote } from './unavailable.js'
 import { firstSentence } from './usage.js'
 
 /** What the sample says where the built-in value is empty: the user's own file joins the chain. */
@@ -21,7 +21,8 @@ function sectionText(section: string): string {
 }
 
 function rowText(option: Option): string {
-  const later = isAvailable(option) ? '' : ` ${laterNote(option)}.`
+  const note = laterNote(option)
+  const later = note === undefined ? '' : ` ${note}.`
   const value = own[option.name] ?? text(option)
   return `# ${firstSentence(option.doc)}${later}\n${`${confKey(option)} = ${confValue(value)}`.trimEnd()}`
 }

@@ -3,9 +3,8 @@
 import type { Option } from './option.js'
 import type { OptionName } from './table.js'
 
-/** Options that may only have their default value. `protocol`, for example, is TCP. */
+/** Options that may only have their default value. */
 export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
-  'protocol',
   'frontend',
   'compress',
   'profile',
@@ -21,24 +20,6 @@ export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
   'http_max_header_count',
   'http_max_body',
   'http_max_chunk_extension',
-  'socket_path',
-  'socket_mode',
-  'socket_group',
-  'socket_send_buffer',
-  'socket_receive_buffer',
-  'socket_interface',
-  'socket_mark',
-  'socket_dscp',
-  'socket_busy_poll',
-  'socket_incoming_cpu',
-  'tcp_keepalive_idle',
-  'tcp_keepalive_interval',
-  'tcp_keepalive_count',
-  'tcp_user_timeout',
-  'tcp_fast_open',
-  'tcp_quick_ack',
-  'tcp_defer_accept',
-  'tcp_multipath',
   'udp_multicast',
   'udp_broadcast',
   'tls_cert',
@@ -59,11 +40,25 @@ export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
   'cluster_claim',
 ])
 
+/** Values of options that this version has, without the features of these. */
+export const unavailableValues: ReadonlyMap<OptionName, readonly unknown[]> = new Map([
+  ['protocol', ['UDP', 'unixdgram', 'unixseqpacket', 'vsock', 'zmq']],
+])
+
+/** Those of a choice that this version does not have. */
+export const laterValues = (option: Option): readonly unknown[] =>
+  unavailableValues.get(option.name as OptionName) ?? []
+
 /** True when this version has the option's feature. */
 export const isAvailable = (option: Option): boolean => !unavailable.has(option.name as OptionName)
 
-/** What documents say of an option that is not: `Only TCP in this version`. */
-export const laterNote = ({ kind, default: standard }: Option): string =>
-  kind.type === 'enum' && standard !== ''
+/** What documents say of what is not there: `Only none in this version`; undefined where nothing is to be said. */
+export function laterNote(option: Option): string | undefined {
+  const { kind, default: standard } = option
+  const later = laterValues(option)
+  if (later.length > 0) return `${later.join(', ')}: not available in this version`
+  if (isAvailable(option)) return undefined
+  return kind.type === 'enum' && standard !== ''
     ? `Only ${standard} in this version`
     : 'Not available in this version'
+}

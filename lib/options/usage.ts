@@ -116,12 +116,13 @@ function valueText({ kind, hint }: Option): string {
 }
 
 function remarks(option: Option): string[] {
+  const note = laterNote(option)
   return [
     ...(option.zero === undefined ? [] : [`0: ${option.zero}.`]),
     ...(option.perNode ? ['A list gives one for each cluster node.'] : []),
     ...(option.reloadable ? ['Changes on reload.'] : []),
     ...userFileRemark(option),
-    ...(isAvailable(option) ? [] : [`**${laterNote(option)}.**`]),
+    ...(note === undefined ? [] : [`**${note}.**`]),
   ]
 }
 

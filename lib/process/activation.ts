@@ -19,7 +19,7 @@ export interface Inherited {
 /**
  * Takes the sockets that the environment promises, and removes its promise: programs that this one starts get none.
  * @returns nothing when the sockets are for another process, or there are none
- * @throws GaidarosError ERR_GAIDAROS_LISTEN when one is no listening TCP socket
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN when one is no listening stream socket
  * @example
  * const sockets = takeActivation(process.env) // LISTEN_FDS=1: [{ fd: 3, name: 'unknown' }]
  */
@@ -41,7 +41,7 @@ function check({ fd, name }: Inherited): void {
   const found = whatIs(fd)
   if (found !== undefined)
     throw refused(
-      `LISTEN_FDS: descriptor ${fd} (${name}) is ${found}; wanted a listening TCP socket (ListenStream= with a port)`,
+      `LISTEN_FDS: descriptor ${fd} (${name}) is ${found}; wanted a listening stream socket (ListenStream=)`,
     )
 }
 
@@ -51,7 +51,7 @@ function whatIs(fd: number): string | undefined {
     if (!fstatSync(fd).isSocket()) return 'no socket'
     if (native === undefined) return undefined // node:net finds out the rest when it listens
     const { family, stream, listening } = native.describeSocket(fd)
-    if (family !== 'IPv4' && family !== 'IPv6') return `a socket of the family ${family}`
+    if (family === 'other') return 'a socket of a family that is not served'
     if (!stream) return 'no stream socket'
     return listening ? undefined : 'not listening (Accept=yes is not supported)'
   } catch {

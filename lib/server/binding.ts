@@ -4,21 +4,40 @@
 import { lookup } from 'node:dns/promises'
 import { closeSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { resolve } from 'node:path'
 import type { Address, ListenSpec } from '../engine/engine.js'
 import { GaidarosError } from '../errors.js'
+import type { Settings } from '../options/settings.js'
+import { findUser } from '../process/accounts.js'
+import { type Access, SocketFile, socketGroup } from '../process/socketfile.js'
+import { type SocketSettings, socketOptions } from './socketoptions.js'
 
-export interface BindOptions {
-  host: string
-  port: number
-  ipVersion: number
-  backlog: number
-}
+export type BindOptions = SocketSettings &
+  Pick<
+    Settings,
+    | 'host'
+    | 'port'
+    | 'ipVersion'
+    | 'backlog'
+    | 'protocol'
+    | 'socketPath'
+    | 'socketMode'
+    | 'socketGroup'
+    | 'user'
+    | 'group'
+  >
 
 /** Where to listen. `optional`: skipped when this machine does not have the address. */
 export interface Target {
   address: string
   v6only: boolean
   optional: boolean
+}
+
+export interface Bound {
+  addresses: Address[]
+  /** The name of a unix socket in the file system, to be removed when the server ends. */
+  file?: SocketFile
 }
 
 /** Port 0 for two addresses: the first one's port may be taken on the second; so often another is tried. */
@@ -38,7 +57,8 @@ export interface Listener {
 export async function bind<L extends Listener>(
   make: () => L,
   options: BindOptions,
-): Promise<{ listener: L; addresses: Address[] }> {
+): Promise<Bound & { listener: L }> {
+  if (isLocal(options)) return bindOnce(make, options)
   const targets = await resolveTargets(options)
   for (let tries = 1; ; tries++) {
     const listener = make()
@@ -55,6 +75,52 @@ export async function bind<L extends Listener>(
   }
 }
 
+async function bindOnce<L extends Listener>(
+  make: () => L,
+  options: BindOptions,
+): Promise<Bound & { listener: L }> {
+  const listener = make()
+  try {
+    return { listener, ...(await bindPath(options, (spec) => listener.listen(spec))) }
+  } catch (error) {
+    await listener.close(0)
+    throw error
+  }
+}
+
+/** Whether a path is listened on, and no address. */
+export const isLocal = ({ protocol }: Pick<BindOptions, 'protocol'>): boolean =>
+  protocol === 'unixsocket'
+
+/** What listens on the path of the options. */
+export function pathSpec(options: BindOptions): ListenSpec & { path: string } {
+  const { socketPath, backlog } = options
+  const path = socketPath.startsWith('@') ? socketPath : resolve(socketPath)
+  return { path, address: '', port: 0, v6only: false, backlog, socket: socketOptions(options) }
+}
+
+/**
+ * Listens on the path of the options by `listen`. A path that a dead server has left is replaced.
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN; nothing is left in the file system then
+ */
+export async function bindPath(
+  options: BindOptions,
+  listen: (spec: ListenSpec) => Address | Promise<Address>,
+): Promise<Bound> {
+  const spec = pathSpec(options)
+  if (spec.path.startsWith('@')) return { addresses: [await listen(spec)] }
+  const { file, result } = await SocketFile.bind(spec.path, accessOf(options), () => listen(spec))
+  return { addresses: [result], file }
+}
+
+/** The file is the user's whom the server becomes, so that it can be removed, and of socket_group. */
+function accessOf({ socketMode, socketGroup: group, user, group: own }: BindOptions): Access {
+  const account = process.geteuid?.() === 0 && user !== '' ? findUser(user) : undefined
+  const gid =
+    group === '' ? account && (own === '' ? account.gid : socketGroup(own)) : socketGroup(group)
+  return { mode: socketMode, uid: account?.uid, gid }
+}
+
 /**
  * Gives sockets that are open already to whoever listens.
  * @throws GaidarosError ERR_GAIDAROS_LISTEN; it and the sockets that it has not taken are closed then
@@ -62,7 +128,7 @@ export async function bind<L extends Listener>(
 export async function adopt<L extends Listener>(
   make: () => L,
   specs: readonly ListenSpec[],
-): Promise<{ listener: L; addresses: Address[] }> {
+): Promise<Bound & { listener: L }> {
   const listener = make()
   const addresses: Address[] = []
   try {
@@ -85,7 +151,8 @@ export async function bindTargets(
   for (const target of targets) {
     const { address, v6only, optional } = target
     const port = addresses[0]?.port ?? options.port
-    const spec: ListenSpec = { address, v6only, port, backlog: options.backlog }
+    const { backlog } = options
+    const spec = { address, v6only, port, backlog, socket: socketOptions(options) }
     try {
       addresses.push(await listen(spec))
     } catch (error) {

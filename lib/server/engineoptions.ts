@@ -3,6 +3,7 @@
 import type { HandlerPlan } from '../dispatch/plan.js'
 import type { EngineOptions, Limits } from '../engine/engine.js'
 import type { Settings } from '../options/settings.js'
+import { socketOptions } from './socketoptions.js'
 
 /** Options for createEngine(). @param wantConnections to hear of each connection's beginning and end */
 export function engineOptions(
@@ -10,17 +11,15 @@ export function engineOptions(
   plan: HandlerPlan,
   wantConnections: boolean,
 ): EngineOptions {
-  const { pollingType, sendBatching, tcpCork, tcpNodelay, disableNagle } = settings
-  const { recvSize, pollTimeout, busyPoll } = settings
+  const { pollingType, sendBatching, tcpNodelay, disableNagle, recvSize, pollTimeout } = settings
   return {
+    ...wishes(settings),
     pollingType,
     sendBatching,
-    tcpCork,
     tcpNodelay,
     disableNagle,
     recvSize,
     pollTimeout,
-    busyPoll,
     limits: engineLimits(settings),
     proxy: {
       versions: settings.proxyProtocol,
@@ -32,6 +31,16 @@ export function engineOptions(
     wantClosed: wantConnections || plan.closed !== undefined,
   }
 }
+
+/** What of the settings an engine may not be able to do. */
+export const wishes = (
+  settings: Settings,
+): Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket'> => ({
+  tcpCork: settings.tcpCork,
+  busyPoll: settings.busyPoll,
+  quickAck: settings.tcpQuickAck,
+  socket: socketOptions(settings),
+})
 
 /** Limits and timers: milliseconds and bytes, 0 is off. */
 export function engineLimits(settings: Settings): Limits {

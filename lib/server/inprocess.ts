@@ -5,13 +5,15 @@ import type { Address, Limits, ListenSpec } from '../engine/engine.js'
 import type { Logs } from '../log/logs.js'
 import type { SettingName, Settings } from '../options/settings.js'
 import { checkPrivileges, dropPrivileges, type Privileges } from '../process/privileges.js'
+import type { SocketFile } from '../process/socketfile.js'
 import type { Backend, EngineInfo, ReloadReport } from './backend.js'
-import { adopt, bind } from './binding.js'
+import { adopt, type Bound, bind } from './binding.js'
 import { Busyness } from './busyness.js'
 import { merge } from './changes.js'
 import { engineLimits } from './engineoptions.js'
 import { type Inspection, Inspector, type Question } from './inspection.js'
 import { loadPlan, Service } from './service.js'
+import { socketOptions } from './socketoptions.js'
 import { canOpenSockets, closeSockets, inheritedSpecs, openSockets } from './sockets.js'
 import { noStats, type ServerStats } from './stats.js'
 
@@ -57,6 +59,8 @@ export class InProcess implements Backend {
   #limits: Limits
   #service: Service | undefined
   #addresses: readonly Address[] = []
+  /** The name of a unix socket. */
+  #file: SocketFile | undefined
   #work: Promise<unknown> = Promise.resolve()
   #generation = 1
   readonly #busyness = new Busyness()
@@ -81,12 +85,13 @@ export class InProcess implements Backend {
   }
 
   async start(): Promise<void> {
-    const { listener, addresses } = await this.#listen()
+    const { listener, addresses, file } = await this.#listen()
     this.#service = listener
+    this.#file = file
     try {
       await listener.start()
     } catch (error) {
-      await listener.close(0)
+      await this.close(0)
       throw error
     }
     this.#addresses = addresses
@@ -107,6 +112,7 @@ export class InProcess implements Backend {
       if (privileges !== undefined) dropPrivileges(privileges)
     } catch (error) {
       await bound.listener.close(0)
+      bound.file?.remove()
       throw error
     }
     return bound
@@ -115,20 +121,25 @@ export class InProcess implements Backend {
   async #listenAndDrop(privileges: Privileges): Promise<Listening> {
     const early = privileges.chroot === '' ? undefined : await this.#load()
     const inherited = this.#inherited()
-    const specs = inherited.length > 0 ? inherited : await openSockets(this.#settings)
+    const { specs, file } =
+      inherited.length > 0
+        ? { specs: inherited, file: undefined }
+        : await openSockets(this.#settings)
     let plan: HandlerPlan
     try {
       dropPrivileges(privileges)
       plan = early ?? (await this.#load())
     } catch (error) {
       closeSockets(specs)
+      file?.remove()
       throw error
     }
-    return adopt(() => this.#make(plan), specs)
+    return { ...(await adopt(() => this.#make(plan), specs)), ...(file && { file }) }
   }
 
   #inherited(): ListenSpec[] {
-    return inheritedSpecs(this.#options.descriptors, this.#settings.backlog)
+    const { descriptors } = this.#options
+    return inheritedSpecs(descriptors, this.#settings.backlog, socketOptions(this.#settings))
   }
 
   async #load(settings = this.#settings, fresh = false): Promise<HandlerPlan> {
@@ -175,10 +186,13 @@ export class InProcess implements Backend {
   reopenLogs(): void {}
 
   async close(graceMs: number): Promise<void> {
+    this.#file?.remove()
     await this.#service?.close(graceMs)
   }
 
-  kill(): void {}
+  kill(): void {
+    this.#file?.remove()
+  }
 
   #make(plan: HandlerPlan): Service {
     const { logs, base, fatal } = this.#options
@@ -222,7 +236,6 @@ export class InProcess implements Backend {
   }
 }
 
-interface Listening {
+interface Listening extends Bound {
   listener: Service
-  addresses: readonly Address[]
 }

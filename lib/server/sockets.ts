@@ -2,41 +2,75 @@
 // inherited. A ring keeps its creator's credentials (pitfall 34), so the engine comes after privileges are dropped.
 
 import { closeSync } from 'node:fs'
-import type { ListenSpec } from '../engine/engine.js'
+import type { Address, ListenSpec, SocketOptions } from '../engine/engine.js'
 import { listenFailure } from '../engine/listenfailure.js'
 import { native } from '../native.js'
-import { type BindOptions, bindTargets, isTaken, resolveTargets, TRIES } from './binding.js'
+import type { SocketFile } from '../process/socketfile.js'
+import {
+  type BindOptions,
+  bindPath,
+  bindTargets,
+  isLocal,
+  isTaken,
+  resolveTargets,
+  TRIES,
+} from './binding.js'
 
 /** True where sockets can be opened without an engine. */
 export const canOpenSockets = (): boolean => native !== undefined
 
 /** Sockets that were handed to this process, as an engine takes them. */
-export function inheritedSpecs(descriptors: readonly number[], backlog: number): ListenSpec[] {
-  return descriptors.map((fd) => ({ fd, address: '', port: 0, backlog, v6only: false }))
+export function inheritedSpecs(
+  descriptors: readonly number[],
+  backlog: number,
+  socket: SocketOptions,
+): ListenSpec[] {
+  return descriptors.map((fd) => ({ fd, address: '', port: 0, backlog, v6only: false, socket }))
 }
 
 /**
- * Binds every address that the options ask for and listens. Nothing is accepted yet.
+ * Binds every address that the options ask for, or the path, and listens. Nothing is accepted yet.
  * @returns specs with open descriptors; close them with closeSockets() when no engine takes them
  * @throws GaidarosError ERR_GAIDAROS_LISTEN; nothing is open then
  */
-export async function openSockets(options: BindOptions): Promise<ListenSpec[]> {
+export async function openSockets(options: BindOptions): Promise<Opened> {
+  if (isLocal(options)) return openPath(options)
   const targets = await resolveTargets(options)
   for (let tries = 1; ; tries++) {
     const open: ListenSpec[] = []
     try {
-      await bindTargets(targets, options, (spec) => {
-        const { fd, address } = openOne(spec)
-        open.push({ ...spec, fd, port: address.port })
-        return address
-      })
-      return open
+      await bindTargets(targets, options, (spec) => openInto(open, spec))
+      return { specs: open }
     } catch (error) {
       closeSockets(open)
       const again = options.port === 0 && targets.length > 1 && tries < TRIES && isTaken(error)
       if (!again) throw error
     }
   }
+}
+
+export interface Opened {
+  specs: ListenSpec[]
+  file?: SocketFile | undefined
+}
+
+async function openPath(options: BindOptions): Promise<Opened> {
+  const open: ListenSpec[] = []
+  try {
+    const { file } = await bindPath(options, (spec) => openInto(open, spec))
+    return { specs: open, file }
+  } catch (error) {
+    closeSockets(open)
+    throw error
+  }
+}
+
+function openInto(open: ListenSpec[], spec: ListenSpec): Address {
+  const { fd, address } = openOne(spec)
+  // What was asked of the kernel is done: an engine that has fewer rights by then must not ask again.
+  const { socket: _, ...rest } = spec
+  open.push({ ...rest, fd, port: address.port })
+  return address
 }
 
 function openOne(spec: ListenSpec) {

@@ -97,6 +97,7 @@ LoopOptions read_options(const Napi::Object& object) {
   options.cork = flag(object, "tcpCork");
   options.nodelay = flag(object, "tcpNodelay");
   options.disable_nagle = flag(object, "disableNagle");
+  options.quick_ack = flag(object, "quickAck");
   options.want_opened = flag(object, "wantOpened");
   options.want_closed = flag(object, "wantClosed");
   options.recv_bytes = number(object, "recvSize");

@@ -89,6 +89,11 @@ uint8_t* Engine::new_big(uint32_t size) {
   return big.Data();
 }
 
+void Engine::drop_bigs() {
+  big_count_ = 0;
+  bigs_.Reset();
+}
+
 uint32_t Engine::turn(uint32_t count) {
   if (pool_) {
     // The few that no worker takes are shown to JS.
@@ -108,7 +113,6 @@ void Engine::call(uint32_t count) {
   if (slab_is_new_) arguments[1] = slab_.Value();
   if (big_count_ > 0) arguments[2] = bigs_.Value();
   slab_is_new_ = false;
-  big_count_ = 0;
   napi_value result;
   napi_status status =
       napi_make_callback(env_, context_, env_.Global(), turn_.Value(), 3, arguments, &result);
@@ -177,13 +181,14 @@ Napi::Value Engine::listen(const Napi::CallbackInfo& info) {
   SystemError error;
   int listener = -1;
   if (spec.Get("fd").IsNumber()) {
-    listener = loop_->adopt(spec.Get("fd").ToNumber().Int32Value(), error);
+    listener = loop_->adopt(spec.Get("fd").ToNumber().Int32Value(),
+                            read_socket_options(spec.Get("socket")), error);
   } else {
     listener = loop_->listen(read_listen_options(spec), error);
   }
   if (listener < 0) throw failure_of(env_, error);
   if (spec.Get("dormant").ToBoolean()) loop_->accept_from(listener, false);
-  return address_object(env_, loop_->listener_address(listener));
+  return address_object(env_, loop_->listener_address(listener), loop_->listener_path(listener));
 }
 
 void Engine::start(const Napi::CallbackInfo&) {

@@ -28,6 +28,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   // Host
   uint8_t* new_slab() override;
   uint8_t* new_big(uint32_t size) override;
+  void drop_bigs() override;
   uint32_t turn(uint32_t count) override;
   bool slab_kept() const override { return slab_kept_; }
   void wake() override;

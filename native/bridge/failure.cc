@@ -16,10 +16,10 @@ Napi::Error failure_of(Napi::Env env, const SystemError& error) {
   return failure;
 }
 
-Napi::Object address_object(Napi::Env env, const Address& address) {
+Napi::Object address_object(Napi::Env env, const Address& address, const std::string& path) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("address", address.text());
-  object.Set("family", address.is_v6() ? "IPv6" : "IPv4");
+  object.Set("address", address.is_unix() ? path : address.text());
+  object.Set("family", address.is_unix() ? "unix" : address.is_v6() ? "IPv6" : "IPv4");
   object.Set("port", address.port);
   return object;
 }

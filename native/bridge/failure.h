@@ -10,6 +10,7 @@ namespace gaidaros {
 Napi::Error failure_of(Napi::Env env, const SystemError& error);
 
 // { address, family, port }
-Napi::Object address_object(Napi::Env env, const Address& address);
+// `path`: of a unix socket.
+Napi::Object address_object(Napi::Env env, const Address& address, const std::string& path = {});
 
 }  // namespace gaidaros

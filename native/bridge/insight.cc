@@ -28,13 +28,21 @@ const char* state_name(ConnState state) {
   }
 }
 
+Napi::Object credentials_object(Napi::Env env, const Credentials& credentials) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("pid", credentials.pid);
+  object.Set("uid", static_cast<double>(credentials.uid));
+  object.Set("gid", static_cast<double>(credentials.gid));
+  return object;
+}
+
 Napi::Object describe(Napi::Env env, const Connection& connection, uint32_t now) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("slot", connection.slot);
   object.Set("generation", connection.generation);
   ConnectionMeta meta = meta_of(connection);
-  object.Set("remote", address_object(env, meta.remote));
-  object.Set("local", address_object(env, meta.local));
+  object.Set("remote", address_object(env, meta.remote, meta.remote_path));
+  object.Set("local", address_object(env, meta.local, meta.local_path));
   object.Set("state", state_name(connection.state));
   object.Set("paused", connection.paused != 0);
   object.Set("age_ms", now - connection.since_ms);
@@ -51,11 +59,12 @@ Napi::Object describe(Napi::Env env, const Connection& connection, uint32_t now)
 
 Napi::Object info_object(Napi::Env env, const ConnectionMeta& meta, std::span<const uint8_t> tlvs) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("remote", address_object(env, meta.remote));
-  object.Set("local", address_object(env, meta.local));
+  object.Set("remote", address_object(env, meta.remote, meta.remote_path));
+  object.Set("local", address_object(env, meta.local, meta.local_path));
   object.Set("bytesIn", static_cast<double>(meta.bytes_in));
   object.Set("bytesOut", static_cast<double>(meta.bytes_out));
   object.Set("requests", static_cast<double>(meta.requests));
+  if (meta.remote.is_unix()) object.Set("credentials", credentials_object(env, meta.credentials));
   if (meta.proxy_version == 0) return object;
   Napi::Array list = Napi::Array::New(env);
   each_tlv(tlvs, [&](uint8_t type, std::span<const uint8_t> value) {

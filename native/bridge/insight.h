@@ -13,8 +13,8 @@ namespace gaidaros {
 // they are shorter than, in microseconds, where there are any (lib/engine/distribution.ts).
 Napi::Object histogram_object(Napi::Env env, const Histogram& histogram);
 
-// { remote, local, bytesIn, bytesOut, requests, proxy? }, proxy: { version, address, tlvs: { type,
-// value }[] }.
+// { remote, local, bytesIn, bytesOut, requests, credentials?, proxy? }, credentials: { pid, uid,
+// gid } of a unix socket, proxy: { version, address, tlvs: { type, value }[] }.
 Napi::Object info_object(Napi::Env env, const ConnectionMeta& meta, std::span<const uint8_t> tlvs);
 
 // { connections, in_flight, queued_bytes, paused, list }: the first `limit` by slot, and what all

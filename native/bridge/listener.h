@@ -7,7 +7,10 @@
 
 namespace gaidaros {
 
-// { address, port, backlog, v6only, reusePort }
+// As SocketOptions of lib/engine/engine.ts; nothing where there is no object.
+std::optional<SocketOptions> read_socket_options(const Napi::Value& value);
+// { address, port, path, backlog, v6only, reusePort, socket }: `path`, where it is a string, is
+// that of a unix socket.
 // Throws a TypeError when the address is not numeric.
 ListenOptions read_listen_options(const Napi::Object& spec);
 

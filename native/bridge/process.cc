@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -28,7 +29,8 @@ void check(Napi::Env env, const char* call, int result) {
   if (result < 0) throw failure_of(env, {call, errno});
 }
 
-// openListener({ address, port, backlog, v6only, reusePort }): a descriptor that the caller owns
+// openListener({ address, port, path, backlog, v6only, reusePort, socket }): a descriptor that the
+// caller owns
 Napi::Value open_listener_for(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   SystemError error;
@@ -36,7 +38,7 @@ Napi::Value open_listener_for(const Napi::CallbackInfo& info) {
   if (fd < 0) throw failure_of(env, error);
   Napi::Object result = Napi::Object::New(env);
   result.Set("fd", fd);
-  result.Set("address", address_object(env, local_address(fd)));
+  result.Set("address", address_object(env, local_address(fd), local_path(fd)));
   return result;
 }
 
@@ -63,7 +65,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   result.Set("family", family_name(socket.family));
   result.Set("stream", socket.type == SOCK_STREAM);
   result.Set("listening", socket.listening);
-  result.Set("address", address_object(env, socket.address));
+  result.Set("address", address_object(env, socket.address, local_path(descriptor(info[0]))));
   return result;
 }
 
@@ -87,6 +89,13 @@ Napi::Value locked(const Napi::CallbackInfo& info) {
   bool result = false;
   if (!is_locked(descriptor(info[0]), result, error)) throw failure_of(info.Env(), error);
   return Napi::Boolean::New(info.Env(), result);
+}
+
+// lockFolder(fd): false when another has it
+Napi::Value lock_folder(const Napi::CallbackInfo& info) {
+  bool locked = flock(descriptor(info[0]), LOCK_EX | LOCK_NB) == 0;
+  if (!locked && errno != EWOULDBLOCK && errno != EINTR) check(info.Env(), "flock", -1);
+  return Napi::Boolean::New(info.Env(), locked);
 }
 
 Napi::Value account_object(Napi::Env env, const std::optional<Account>& account) {
@@ -186,6 +195,7 @@ void define_process(Napi::Env env, Napi::Object exports) {
   exports.Set("connectNotify", Napi::Function::New<connect_notify>(env));
   exports.Set("lockFile", Napi::Function::New<lock>(env));
   exports.Set("isLocked", Napi::Function::New<locked>(env));
+  exports.Set("lockFolder", Napi::Function::New<lock_folder>(env));
   exports.Set("findUser", Napi::Function::New<user>(env));
   exports.Set("findGroup", Napi::Function::New<group>(env));
   exports.Set("changeRoot", Napi::Function::New<change_root>(env));

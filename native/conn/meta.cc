@@ -1,13 +1,29 @@
 #include "meta.h"
 
-#include "../net/socket.h"
+#include <algorithm>
+#include <cstring>
+#include <string>
 
 namespace gaidaros {
+
+namespace {
+
+template <size_t Size>
+void copy_path(char (&to)[Size], const std::string& path) {
+  std::memcpy(to, path.data(), std::min(path.size(), Size - 1));
+}
+
+}  // namespace
 
 ConnectionMeta meta_of(const Connection& connection) {
   ConnectionMeta meta;
   meta.remote = connection.peer;
   if (connection.fd >= 0) meta.local = local_address(connection.fd);
+  if (connection.fd >= 0 && connection.peer.is_unix()) {
+    meta.credentials = peer_credentials(connection.fd);
+    copy_path(meta.remote_path, peer_path(connection.fd));
+    copy_path(meta.local_path, local_path(connection.fd));
+  }
   meta.bytes_in = connection.bytes_in;
   meta.bytes_out = connection.bytes_out;
   meta.requests = connection.next_sequence;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "../net/address.h"
+#include "../net/socket.h"
 #include "connection.h"
 
 namespace gaidaros {
@@ -18,6 +19,10 @@ struct ConnectionMeta {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t requests = 0;
+  // Of a unix socket: who has connected, and paths, with an end.
+  Credentials credentials;
+  char remote_path[110] = {};
+  char local_path[110] = {};
 };
 
 // The local address is asked of the kernel.

@@ -33,8 +33,8 @@ int Loop::listen(const ListenOptions& options, SystemError& error) {
   return static_cast<int>(listeners_.size()) - 1;
 }
 
-int Loop::adopt(int fd, SystemError& error) {
-  if (!adopt_listener(fd, error)) return -1;
+int Loop::adopt(int fd, const std::optional<SocketOptions>& options, SystemError& error) {
+  if (!adopt_listener(fd, options, error)) return -1;
   listeners_.push_back({fd});
   return static_cast<int>(listeners_.size()) - 1;
 }
@@ -96,9 +96,13 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
   connection.since_ms = connection.last_ms = now_;
   stats_.active++;
   if (!options_.proxy.on) count_address(connection, 1);
-  if (options_.disable_nagle || options_.nodelay) {
+  if ((options_.disable_nagle || options_.nodelay) && !peer.is_unix()) {
     stats_.syscalls.setsockopt++;
     set_nodelay(fd);
+  }
+  if (options_.quick_ack && !peer.is_unix()) {
+    stats_.syscalls.setsockopt++;
+    set_quickack(fd);
   }
   if (options_.proxy.on) {
     connection.filter = std::make_unique<ProxyFilter>(options_.proxy.versions);
@@ -130,15 +134,16 @@ bool Loop::admit(const Address& peer, Reason& refusal) const {
 
 bool Loop::has_room_for(const Address& peer) const {
   uint32_t most = options_.limits.max_connections_per_ip;
-  if (most == 0) return true;
+  if (most == 0 || peer.is_unix()) return true;
   auto found = per_address_.find(address_key(peer));
   return found == per_address_.end() || found->second < most;
 }
 
-// What this peer says of others may be taken for true.
+// What this peer says of others may be taken for true. Who may connect to a unix socket is said by
+// its mode.
 bool Loop::believes(const Address& peer) const {
   const ProxyOptions& proxy = options_.proxy;
-  return !proxy.on || proxy.allow.empty() ||
+  return !proxy.on || proxy.allow.empty() || peer.is_unix() ||
          std::any_of(proxy.allow.begin(), proxy.allow.end(),
                      [&peer](const Network& network) { return network.contains(peer); });
 }
@@ -169,6 +174,7 @@ void Loop::refuse(uint16_t listener, int fd, const Address& peer, Reason reason)
 }
 
 void Loop::count_address(const Connection& connection, int change) {
+  if (connection.peer.is_unix()) return;
   if (options_.limits.max_connections_per_ip == 0 && per_address_.empty()) return;
   std::string key = address_key(connection.peer);
   if (change > 0) {

@@ -109,6 +109,8 @@ void Loop::step() {
 
 void Loop::send_answers() {
   flush();
+  if (!bigs_.empty()) host_.drop_bigs();
+  bigs_.clear();
   note_sent();
   rewind_slab();
 }
@@ -273,7 +275,6 @@ std::span<const uint8_t> Loop::answer_bytes(const Record& record, const Reply& r
 // Frees what was buried; only here do slots change hands, so that no event of this turn can meet a
 // new owner.
 void Loop::reap() {
-  bigs_.clear();
   for (ConnId id : graves_) {
     if (Connection* connection = table_.find(id)) {
       wheel_.cancel(id.slot);

@@ -31,9 +31,11 @@ class Host {
   virtual ~Host() = default;
   // A fresh slab of kSlabBytes. The old one is not written to again; bytes in it may be kept.
   virtual uint8_t* new_slab() = 0;
-  // Memory for a frame of `size` bytes that is too long for the slab; the n-th call of a turn is
-  // bigs[n]. Readable by the loop until turn() has returned and its replies were sent.
+  // Memory for a frame of `size` bytes that is too long for the slab; the n-th call since
+  // drop_bigs() is bigs[n]. Readable by the loop until then: turn() has returned by that time, and
+  // its replies were sent.
   virtual uint8_t* new_big(uint32_t size) = 0;
+  virtual void drop_bigs() {}
   // `count` records are in the table; returns when there is a reply for each, or for those that
   // Loop::hand_over() was not told of, which then stand in front. Returns how many these are.
   virtual uint32_t turn(uint32_t count) = 0;
@@ -74,8 +76,9 @@ class Loop final : private PollerSink {
 
   // Listening. listen() and adopt() give the listener's number, or -1 with `error`.
   int listen(const ListenOptions& options, SystemError& error);
-  int adopt(int fd, SystemError& error);
+  int adopt(int fd, const std::optional<SocketOptions>& options, SystemError& error);
   Address listener_address(int listener) const { return local_address(listeners_[listener].fd); }
+  std::string listener_path(int listener) const { return local_path(listeners_[listener].fd); }
   void start();
   void stop_listening();
   // Accepts from a listener or leaves it alone; new ones are accepted from. What the kernel has

@@ -46,6 +46,7 @@ struct LoopOptions {
   bool cork = false;           // -k
   bool nodelay = false;        // -K: no gathering
   bool disable_nagle = false;  // -A
+  bool quick_ack = false;      // TCP_QUICKACK
   bool want_opened = false;
   bool want_closed = false;
   uint32_t recv_bytes = 16 * 1024;

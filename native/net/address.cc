@@ -58,6 +58,8 @@ Address Address::from(const sockaddr_storage& storage) {
       address.scope = v6.sin6_scope_id;
       std::memcpy(address.bytes, bytes, 16);
     }
+  } else if (storage.ss_family == AF_UNIX) {
+    address.family = AF_UNIX;
   }
   return address;
 }
@@ -80,10 +82,10 @@ socklen_t Address::to(sockaddr_storage& storage) const {
 
 std::string Address::text() const {
   char buffer[INET6_ADDRSTRLEN] = "";
-  if (family == 0) return buffer;
+  if (family == 0 || family == AF_UNIX) return buffer;
   inet_ntop(family, bytes, buffer, sizeof buffer);
   std::string text = buffer;
-  if (scope != 0) text += "%" + std::to_string(scope);
+  if (scope != 0) text.append("%").append(std::to_string(scope));
   return text;
 }
 

@@ -1,5 +1,5 @@
-// Numeric IPv4 and IPv6 addresses with a port, in the 20 bytes that a connection can afford to
-// keep.
+// Numeric IPv4 and IPv6 addresses with a port, in the 24 bytes that a connection can afford to
+// keep. A unix socket's has its family only; its path is asked of the kernel when it is wanted.
 #pragma once
 
 #include <netinet/in.h>
@@ -13,7 +13,7 @@ namespace gaidaros {
 struct Address {
   uint8_t bytes[16] = {};  // network order; IPv4 uses the first four
   uint16_t port = 0;       // host order
-  uint16_t family = 0;     // AF_INET, AF_INET6, or 0: unknown
+  uint16_t family = 0;     // AF_INET, AF_INET6, AF_UNIX, or 0: unknown
   uint32_t scope = 0;      // IPv6 scope id of a link-local address
 
   // "127.0.0.1", "::1", "fe80::1%2"; nullopt when it is neither.
@@ -22,6 +22,7 @@ struct Address {
   socklen_t to(sockaddr_storage& storage) const;
   // Without the port. An IPv4 peer of a dual-stack socket reads as plain IPv4.
   std::string text() const;
+  bool is_unix() const { return family == AF_UNIX; }
   bool is_v6() const { return family == AF_INET6; }
 };
 

@@ -2,12 +2,11 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <cstring>
+
+#include "unix_address.h"
 
 namespace gaidaros {
 
@@ -33,16 +32,12 @@ bool describe_socket(int fd, InheritedSocket& socket, SystemError& error) {
 }
 
 int connect_unix_datagram(const std::string& name, SystemError& error) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (name.empty() || name.size() >= sizeof address.sun_path) {
+  sockaddr_storage address{};
+  socklen_t size = unix_address(name, address);
+  if (size == 0) {
     error = {"connect", name.empty() ? EINVAL : ENAMETOOLONG};
     return -1;
   }
-  std::memcpy(address.sun_path, name.data(), name.size());
-  if (name[0] == '@') address.sun_path[0] = '\0';
-  auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() +
-                                     (name[0] == '@' ? 0 : 1));
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     error = {"socket", errno};

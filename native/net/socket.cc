@@ -3,9 +3,16 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+
+#include "unix_address.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262  // Linux 5.6
+#endif
 
 namespace gaidaros {
 
@@ -15,41 +22,60 @@ bool set(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-// A dead peer with queued output would otherwise last 15 minutes (pitfall 28). Accepted sockets
-// inherit these from the listener, which saves four system calls a connection.
-void set_inherited(int fd) {
-  set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-  set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
-  set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
-}
-
 int fail(int fd, const char* call, SystemError& error) {
   error = {call, errno};
   if (fd >= 0) close(fd);
   return -1;
 }
 
-}  // namespace
+int bind_and_listen(int fd, const sockaddr_storage& storage, socklen_t size,
+                    const ListenOptions& options, SystemError& error) {
+  if (!set_socket_options(fd, storage.ss_family, options.socket, error)) {
+    close(fd);
+    return -1;
+  }
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&storage), size) != 0)
+    return fail(fd, "bind", error);
+  if (listen(fd, options.backlog) != 0) return fail(fd, "listen", error);
+  return fd;
+}
 
-int open_listener(const ListenOptions& options, SystemError& error) {
-  int fd = socket(options.address.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail(fd, "socket", error);
+int open_internet(const ListenOptions& options, SystemError& error) {
+  int family = options.address.family;
+  int protocol = options.socket.multipath ? IPPROTO_MPTCP : 0;
+  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  if (fd < 0) return fail(fd, options.socket.multipath ? "socket IPPROTO_MPTCP" : "socket", error);
   if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return fail(fd, "setsockopt", error);
   if (options.reuseport && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
     return fail(fd, "setsockopt", error);
   if (options.address.is_v6() && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6only))
     return fail(fd, "setsockopt", error);
-  set_inherited(fd);
   sockaddr_storage storage;
   socklen_t size = options.address.to(storage);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&storage), size) != 0) return fail(fd, "bind", error);
-  if (listen(fd, options.backlog) != 0) return fail(fd, "listen", error);
-  return fd;
+  return bind_and_listen(fd, storage, size, options, error);
 }
 
-bool adopt_listener(int fd, SystemError& error) {
+int open_unix(const ListenOptions& options, SystemError& error) {
+  sockaddr_storage storage{};
+  socklen_t size = unix_address(options.path, storage);
+  if (size == 0) {
+    error = {"bind", ENAMETOOLONG};
+    return -1;
+  }
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail(fd, "socket", error);
+  // The file takes over the socket's mode, so that nobody else can connect at any moment.
+  fchmod(fd, S_IRUSR | S_IWUSR);
+  return bind_and_listen(fd, storage, size, options, error);
+}
+
+}  // namespace
+
+int open_listener(const ListenOptions& options, SystemError& error) {
+  return options.path.empty() ? open_internet(options, error) : open_unix(options, error);
+}
+
+bool adopt_listener(int fd, const std::optional<SocketOptions>& options, SystemError& error) {
   int listening = 0;
   socklen_t size = sizeof listening;
   if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || !listening) {
@@ -58,8 +84,7 @@ bool adopt_listener(int fd, SystemError& error) {
   }
   fcntl(fd, F_SETFD, FD_CLOEXEC);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-  set_inherited(fd);
-  return true;
+  return !options || set_socket_options(fd, local_address(fd).family, *options, error);
 }
 
 Address local_address(int fd) {
@@ -76,7 +101,30 @@ Address peer_address(int fd) {
   return Address::from(storage);
 }
 
+std::string local_path(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  return unix_path(storage, size);
+}
+
+std::string peer_path(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  return unix_path(storage, size);
+}
+
+Credentials peer_credentials(int fd) {
+  ucred found{};
+  socklen_t size = sizeof found;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &found, &size) != 0) return {};
+  return {found.pid, found.uid, found.gid};
+}
+
 bool set_nodelay(int fd) { return set(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
+
+void set_quickack(int fd) { set(fd, IPPROTO_TCP, TCP_QUICKACK, 1); }
 
 bool set_cork(int fd, bool on) { return set(fd, IPPROTO_TCP, TCP_CORK, on); }
 

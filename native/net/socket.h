@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "address.h"
+#include "socket_options.h"
 
 namespace gaidaros {
 
@@ -16,20 +19,38 @@ struct SystemError {
 
 struct ListenOptions {
   Address address;
+  std::string path;  // a unix socket's, instead of the address; @ stands for the abstract namespace
   int backlog = 511;
   bool v6only = false;
   bool reuseport = false;  // SO_REUSEPORT: the kernel spreads connections over several such sockets
+  SocketOptions socket;
 };
 
-// A bound, listening, non-blocking TCP socket, or -1 with `error` set.
+// A bound, listening, non-blocking stream socket, or -1 with `error` set. A path comes into being
+// with mode 0600, whatever the umask.
 int open_listener(const ListenOptions& options, SystemError& error);
-// Takes over a descriptor that is listening already.
-bool adopt_listener(int fd, SystemError& error);
+// Takes over a descriptor that is listening already. Without options it stays as its maker wanted
+// it.
+bool adopt_listener(int fd, const std::optional<SocketOptions>& options, SystemError& error);
 
 Address local_address(int fd);
 Address peer_address(int fd);
+// The path that a unix socket is bound to, or that its peer is; @ stands for the abstract
+// namespace. Empty: none, as most clients are.
+std::string local_path(int fd);
+std::string peer_path(int fd);
+
+// Who has connected to a unix socket, as the kernel knows since then (unix(7), SO_PEERCRED).
+struct Credentials {
+  int32_t pid = 0;  // 0: unknown, or of another namespace
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+};
+Credentials peer_credentials(int fd);
 
 bool set_nodelay(int fd);
+// Acknowledge at once, until the kernel thinks better of it (tcp(7), TCP_QUICKACK).
+void set_quickack(int fd);
 // TCP_CORK: on holds partial segments back, off sends them (tcp(7)).
 bool set_cork(int fd, bool on);
 // The next close() sends RST and forgets unsent output (socket(7), SO_LINGER).

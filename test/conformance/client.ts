@@ -4,6 +4,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { DEADLINE_MS, until, within } from './deadline.js'
+import { Unfit } from './unfit.js'
 
 export interface ClientOptions {
   host?: string
@@ -26,6 +27,7 @@ function shown(bytes: Buffer): string {
 export class Client {
   readonly socket: net.Socket
   departure: Departure
+  private isLocal = false
   private chunks: Buffer[] = []
   private held = 0
 
@@ -40,15 +42,29 @@ export class Client {
   }
 
   /** Connects to `port` on 127.0.0.1 unless told otherwise. */
-  static async connect(port: number, options: ClientOptions = {}): Promise<Client> {
-    const { host = '127.0.0.1', localAddress, reading = true } = options
+  static connect(port: number, options: ClientOptions = {}): Promise<Client> {
+    const { host = '127.0.0.1', localAddress } = options
+    const to = { port, host, ...(localAddress === undefined ? {} : { localAddress }) }
+    return Client.open(to, options)
+  }
+
+  /** Connects to a unix socket; @ stands for the abstract namespace. */
+  static connectTo(path: string, options: ClientOptions = {}): Promise<Client> {
+    return Client.open({ path: path.replace(/^@/, '\0') }, options)
+  }
+
+  private static async open(
+    to: net.SocketConnectOpts,
+    { reading = true }: ClientOptions,
+  ): Promise<Client> {
     const socket = new net.Socket({ allowHalfOpen: true })
     const client = new Client(socket)
     if (reading) client.read()
     else socket.pause()
-    socket.setNoDelay(true)
-    socket.connect({ port, host, ...(localAddress === undefined ? {} : { localAddress }) })
-    await within(once(socket, 'connect'), `connection to ${host}:${port}`)
+    client.isLocal = 'path' in to
+    if (!client.isLocal) socket.setNoDelay(true)
+    socket.connect(to)
+    await within(once(socket, 'connect'), `connection to ${JSON.stringify(to)}`)
     return client
   }
 
@@ -165,6 +181,7 @@ export class Client {
 
   /** Sends RST. */
   reset(): this {
+    if (this.isLocal) throw new Unfit('a unix socket is not reset')
     this.socket.resetAndDestroy()
     return this
   }

@@ -9,9 +9,7 @@ import type * as TypeScript from 'typescript'
 import { OPTIONS as HANDLER_FUNCTIONS } from '../../lib/handler/resolve.js'
 import { sourceOf } from './capture.js'
 import type { Options } from './served.js'
-
-/** A case says nothing about its variant: what its handler needs is not where the handler runs. */
-export class Unfit extends Error {}
+import { Unfit } from './unfit.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 

@@ -1,5 +1,8 @@
 // A server under test with its clients and log lines, torn down with the case that made it.
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Gaidaros as Built } from '../../dist/index.js'
 import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
@@ -28,6 +31,8 @@ export class Served {
   readonly lines: string[] = []
   addresses: readonly Address[] = []
   private readonly clients: Client[] = []
+  /** Of a unix socket's name. */
+  private folder: string | undefined
   private readonly startDeadlineMs: number
 
   /**
@@ -41,8 +46,7 @@ export class Served {
     if (caseFile !== undefined) process.execArgv.length = 0
     const Server = caseFile === undefined ? Gaidaros : Built
     this.server = new Server({
-      host: '127.0.0.1',
-      port: 0,
+      ...this.place(options),
       // Cases that leave a handler unanswered are torn down soon.
       shutdownGrace: '300ms',
       // A slow machine must not add lines to the log, nor be late for the defaults.
@@ -73,9 +77,21 @@ export class Served {
   }
 
   async connect(options: ClientOptions = {}): Promise<Client> {
-    const client = await Client.connect(this.port, options)
+    const [address] = this.addresses
+    const client =
+      address?.family === 'unix'
+        ? await Client.connectTo(address.address, options)
+        : await Client.connect(this.port, options)
     this.clients.push(client)
     return client
+  }
+
+  /** Where it listens, if `options` do not say. */
+  private place({ protocol, socketPath }: Options): Options {
+    if (protocol !== 'unixsocket') return { host: '127.0.0.1', port: 0 }
+    if (socketPath !== undefined) return {}
+    this.folder = mkdtempSync(join(tmpdir(), 'gaidaros-'))
+    return { socketPath: join(this.folder, 's') }
   }
 
   /** `count` clients at once. */
@@ -122,6 +138,7 @@ export class Served {
   async teardown(): Promise<void> {
     for (const client of this.clients) client.destroy()
     await within(Promise.resolve(this.server.close()), 'closed server')
+    if (this.folder !== undefined) rmSync(this.folder, { recursive: true })
   }
 
   /** Its statistics and the last lines of its log. */

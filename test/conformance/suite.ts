@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { unavailable } from './available.js'
 import { type Case, Context } from './case.js'
 import { fileOf, SUBJECTS } from './cases/index.js'
-import { Unfit } from './sent.js'
+import { Unfit } from './unfit.js'
 import { refuse, type Variant } from './variant.js'
 
 const JOBS = Number(process.env['GAIDAROS_TEST_JOBS'] ?? '8')
@@ -22,7 +22,8 @@ async function runCase(test: Test, variant: Variant, file: string, run: Case): P
   try {
     await run(test, ctx)
   } catch (error) {
-    if (error instanceof Error) error.message += `\n${await ctx.shown()}`
+    if (error instanceof Error && !(error instanceof Unfit))
+      error.message += `\n${await ctx.shown()}`
     // What the teardown of a failed case finds is a consequence of the failure.
     await ctx.teardown().catch(() => undefined)
     if (!(error instanceof Unfit)) throw error
@@ -64,8 +65,15 @@ export async function conformance(variant: Variant): Promise<void> {
   for (const each of listed()) ask(variant, each)
 }
 
-/** Every case over one of `variants`, by turns, that it makes sense in. */
-export async function conformanceInTurns(variants: readonly Variant[]): Promise<void> {
+/**
+ * Every case over one of `variants`, by turns, that it makes sense in; of all cases the `part`-th of `parts`, so that
+ * several files share the time that starting so many processes takes.
+ */
+export async function conformanceInTurns(
+  variants: readonly Variant[],
+  part: number,
+  parts: number,
+): Promise<void> {
   const available: Variant[] = []
   for (const variant of variants) {
     const reason = await unavailable(variant)
@@ -74,6 +82,7 @@ export async function conformanceInTurns(variants: readonly Variant[]): Promise<
   }
   t.jobs = SENT_JOBS
   for (const [i, each] of listed().entries()) {
+    if (i % parts !== part) continue
     const turns = available.map((_, k) => available[(i + k) % available.length] as Variant)
     const variant = turns.find(({ unfit }) => unfit?.(each.title) === undefined)
     if (variant !== undefined) ask(variant, each, `${each.title}, ${variant.name}`)

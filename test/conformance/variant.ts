@@ -30,6 +30,19 @@ export const VARIANTS = {
   portable: { name: 'portable', engine: 'portable', options: { engine: 'portable' } },
 } satisfies Record<string, Variant>
 
+/** What only TCP has: addresses and ports, resets, its own options. */
+const OF_TCP =
+  /^(?:addresses|PROXY protocol): |reset|remote is|local is|port|max_connections_per_ip|address|ip_version|backlog of 1|tcp_|nagle|two hundred connections that leave|connection is that of the request|requests of two connections do not mix|counts are still there|connection is gone nothing throws|with handler, time and connection/
+
+/** The same over unix sockets. */
+export const overUnix = (variant: Variant): Variant => ({
+  ...variant,
+  name: `${variant.name}, unix socket`,
+  options: { ...variant.options, protocol: 'unixsocket' },
+  unfit: (title) =>
+    OF_TCP.test(title) ? 'TCP has it, a unix socket does not' : variant.unfit?.(title),
+})
+
 /** True where a missing native engine is a failure and not a skip (CI). */
 export const nativeRequired = process.env['GAIDAROS_NATIVE'] === 'require'
 

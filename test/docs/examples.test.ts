@@ -93,22 +93,25 @@ class Document {
     await this.#server?.stop()
   }
 
-  /** Starts the server on a port of the kernel's choice; what clients call by the stated one. */
+  /** Starts the server, on a port of the kernel's choice where clients call one: by the stated one. */
   async #serve(text: string, address: string): Promise<void> {
     await this.end()
     const stated = address.split(':')[1] ?? ''
     const args = words(text.replace(COMMAND, ''))
     const at = args.indexOf('-p')
     if (at >= 0) args.splice(at, 2)
-    this.#server = new Command([...args, '-p', '0', '--allow-root'], {
+    const place = address === 'unix' ? [] : ['-p', '0']
+    this.#server = new Command([...args, ...place, '--allow-root'], {
       cwd: this.#folder,
       env: this.#env,
     })
-    this.#ports = [stated, await this.#server.port()]
+    if (address === 'unix') await this.#server.until(/try it/)
+    else this.#ports = [stated, await this.#server.port()]
   }
 
   #withPort(text: string): string {
     const [stated, real] = this.#ports
+    if (stated === '') return text
     return text.replaceAll(stated, String(real))
   }
 

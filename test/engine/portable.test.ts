@@ -175,6 +175,8 @@ function makeOptions(setting: Setting): EngineOptions {
     recvSize: 16_384,
     pollTimeout: 1000,
     busyPoll: 0,
+    quickAck: false,
+    socket: SOCKET,
     framer: LINE,
     proxy: { versions: 'off', timeout: 0, allow: [] },
     wantOpened: false,
@@ -184,6 +186,22 @@ function makeOptions(setting: Setting): EngineOptions {
   }
 }
 
+const SOCKET = {
+  sendBuffer: 0,
+  receiveBuffer: 0,
+  interface: '',
+  mark: 0,
+  dscp: 0,
+  busyPoll: 0,
+  incomingCpu: -1,
+  keepaliveIdle: 0,
+  keepaliveInterval: 0,
+  keepaliveCount: 0,
+  userTimeout: 0,
+  fastOpen: 0,
+  deferAccept: 0,
+  multipath: false,
+}
 const ANY = { address: '127.0.0.1', port: 0, backlog: 511, v6only: false }
 
 /** A running engine, closed with the test. */

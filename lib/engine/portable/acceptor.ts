@@ -10,6 +10,9 @@ import { Connection } from './connection.js'
 import type { Context } from './context.js'
 import { Receiver } from './receiver.js'
 
+/** The address of who comes by a unix socket. */
+const LOCAL = ''
+
 export class Acceptor {
   readonly #context: Context
   readonly #closing: Closing
@@ -26,14 +29,15 @@ export class Acceptor {
     this.#believes = networks(context.options.proxy.allow)
   }
 
-  accept(accepted: Socket): void {
+  /** @param path of the unix socket that it came by */
+  accept(accepted: Socket, path?: string): void {
     const { counters, options, table } = this.#context
-    const refused = this.#refused(accepted.remoteAddress ?? '')
+    const refused = this.#refused(path === undefined ? (accepted.remoteAddress ?? '') : LOCAL)
     const socket = this.#receiver.adopt(accepted, (chunk) =>
       this.#arrivals.received(connection, chunk),
     )
     const connection: Connection = table.claim(
-      (slot, generation) => new Connection(slot, generation, socket, performance.now()),
+      (slot, generation) => new Connection(slot, generation, socket, performance.now(), path),
     )
     counters.accepted++
     counters.active++
@@ -66,7 +70,9 @@ export class Acceptor {
   #refused(address: string): CloseReason | undefined {
     const { counters, limits, options } = this.#context
     const { versions, allow } = options.proxy
-    if (versions !== 'off' && allow.length > 0 && !this.#believes(address)) return 'proxy_denied'
+    const isLocal = address === LOCAL
+    if (versions !== 'off' && allow.length > 0 && !isLocal && !this.#believes(address))
+      return 'proxy_denied'
     if (limits.maxConnections > 0 && counters.active >= limits.maxConnections)
       return 'max_connections'
     return versions === 'off' && this.#crowded(address) ? 'max_connections_per_ip' : undefined
@@ -74,11 +80,13 @@ export class Acceptor {
 
   #crowded(address: string): boolean {
     const most = this.#context.limits.maxConnectionsPerIp
+    if (address === LOCAL) return false
     return most > 0 && (this.#perIp.get(address) ?? 0) >= most
   }
 
   #count(connection: Connection, change: number): void {
     const { address } = connection.remote
+    if (address === LOCAL) return
     const count = (this.#perIp.get(address) ?? 0) + change
     if (count === 0) this.#perIp.delete(address)
     else this.#perIp.set(address, count)

@@ -28,7 +28,9 @@ function addressOf(
   address: string | undefined,
   family: string | undefined,
   port: number | undefined,
+  path: string | undefined,
 ): Address {
+  if (path !== undefined) return { address: path, family: 'unix', port: 0 }
   return { address: address ?? '', family: family === 'IPv6' ? 'IPv6' : 'IPv4', port: port ?? 0 }
 }
 
@@ -95,12 +97,15 @@ export class Connection {
   discarded = 0
   marks: Mark[] | undefined
 
-  constructor(slot: number, generation: number, socket: Socket, now: number) {
+  /** @param path of the unix socket that it came by */
+  constructor(slot: number, generation: number, socket: Socket, now: number, path?: string) {
     this.slot = slot
     this.generation = generation
     this.socket = socket
-    this.remote = addressOf(socket.remoteAddress, socket.remoteFamily, socket.remotePort)
-    this.local = addressOf(socket.localAddress, socket.localFamily, socket.localPort)
+    const { remoteAddress, remoteFamily, remotePort } = socket
+    const { localAddress, localFamily, localPort } = socket
+    this.remote = addressOf(remoteAddress, remoteFamily, remotePort, path === undefined ? path : '')
+    this.local = addressOf(localAddress, localFamily, localPort, path)
     this.output = new Output(socket)
     this.pipeline = new Pipeline(FIRST_REPLY)
     this.acceptedAt = now

@@ -66,9 +66,9 @@ export class PortableEngine implements PoolEngine {
     this.#sweep = new Sweep(this.#context, this.#closing, this.#replies)
     const arrivals = new Arrivals(this.#context, this.#closing, this.#replies, this.#turns)
     this.#acceptor = new Acceptor(this.#context, this.#closing, arrivals)
-    this.#listeners = new Listeners(this.#context, (socket) => {
+    this.#listeners = new Listeners(this.#context, (socket, path) => {
       this.#sweep.start()
-      this.#acceptor.accept(socket)
+      this.#acceptor.accept(socket, path)
     })
     this.#closing.onGone = (connection) => this.#gone(connection)
     this.#context.settle = () => this.#settle()

@@ -13,6 +13,8 @@ export interface InheritedSocket {
   address: string
   port: number
   backlog: number
+  /** The service manager has made it. */
+  activated?: boolean
 }
 
 export interface Start {

@@ -4,12 +4,14 @@
 
 import { closeSync } from 'node:fs'
 import * as net from 'node:net'
+import { cpus } from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import type { Address, ListenSpec } from '../../engine/engine.js'
 import { listenFailure } from '../../engine/listenfailure.js'
 import { openListener } from '../../engine/native.js'
 import { GaidarosError } from '../../errors.js'
-import { native } from '../../native.js'
+import { native, type OpenSpec } from '../../native.js'
+import { Aside } from '../../process/socketfile.js'
 
 /** One socket. `group`: all sockets of one address have the same. */
 export interface HeldSocket extends Address {
@@ -25,6 +27,8 @@ export interface SocketsOptions {
   perAddress: number
   /** Without the addon node:net makes them, one for each address. */
   native: boolean
+  /** Each of several takes the connections that arrive on its own processor. */
+  incomingCpu?: boolean
   /** Sockets of the supervisor before: used for the addresses that they fit. */
   inherited?: readonly HeldSocket[]
 }
@@ -78,7 +82,8 @@ export class Sockets {
 
   #open(spec: ListenSpec, group: number): void {
     const { perAddress, native } = this.#options
-    if (native) this.#openNative(spec, group, perAddress)
+    // A path has one socket, which all processes share.
+    if (native) this.#openNative(spec, group, spec.path === undefined ? perAddress : 1)
     else this.#openPortable(spec, group)
   }
 
@@ -92,14 +97,24 @@ export class Sockets {
     // another server of the same user could have as many, and nobody would be told.
     closeSync(first.fd)
     for (let i = 0; i < perAddress; i++)
-      this.#hold(openListener({ ...spec, port: first.port, reusePort: true }), group, spec)
+      this.#hold(openListener(this.#nth(i, { ...spec, port: first.port })), group, spec)
+  }
+
+  #nth(i: number, spec: ListenSpec): OpenSpec {
+    const { socket } = spec
+    if (!this.#options.incomingCpu || socket === undefined) return { ...spec, reusePort: true }
+    return { ...spec, reusePort: true, socket: { ...socket, incomingCpu: i % cpus().length } }
   }
 
   #openPortable(spec: ListenSpec, group: number): void {
     const handle = boundHandle(spec)
     const { address, port } = handle.name
     const family = net.isIPv6(address) ? 'IPv6' : 'IPv4'
-    this.all.push({ address, family, port, fd: handle.fd, group, backlog: spec.backlog })
+    const where: Address =
+      spec.path === undefined
+        ? { address, family, port }
+        : { address: spec.path, family: 'unix', port: 0 }
+    this.all.push({ ...where, fd: handle.fd, group, backlog: spec.backlog })
     this.#closers.push(handle.close)
   }
 
@@ -125,19 +140,25 @@ export function activatedSockets(descriptors: readonly number[], backlog: number
   })
 }
 
-const isFor = (socket: HeldSocket, { address, port }: ListenSpec): boolean =>
-  socket.address === address && (port === 0 || socket.port === port)
+export const isFor = (
+  socket: HeldSocket,
+  { address, path, port }: Pick<ListenSpec, 'address' | 'path' | 'port'>,
+): boolean =>
+  path === undefined
+    ? socket.address === address && (port === 0 || socket.port === port)
+    : socket.family === 'unix' && socket.address === path
 
 /** A handle of libuv as node:net makes it for node:cluster: bound, with a descriptor, and accepting nothing. */
 interface Handle {
   readonly fd: number
-  getsockname(name: object): number
+  /** Not of a path: it says at once what is wrong. */
+  getsockname?(name: object): number
   close(): void
 }
 type CreateHandle = (
   address: string,
   port: number,
-  type: 4 | 6,
+  type: 4 | 6 | -1,
   fd: undefined,
   flags: number,
 ) => Handle | number
@@ -150,20 +171,35 @@ function boundHandle(spec: ListenSpec): {
 } {
   const { _createServerHandle: create } = net as unknown as { _createServerHandle: CreateHandle }
   const type = net.isIPv6(spec.address) ? 6 : 4
-  const handle = create(
-    spec.address,
-    spec.port,
-    type,
-    undefined,
-    spec.v6only && type === 6 ? UV_TCP_IPV6ONLY : 0,
-  )
+  const handle =
+    spec.path === undefined
+      ? create(
+          spec.address,
+          spec.port,
+          type,
+          undefined,
+          spec.v6only && type === 6 ? UV_TCP_IPV6ONLY : 0,
+        )
+      : createAside(spec.path, create)
   if (typeof handle === 'number') throw bindFailure(spec, handle)
   const name = { address: '', port: 0 }
   // What bind() said of a port in use comes with this call only.
-  const refused = handle.getsockname(name)
+  const refused = spec.path === undefined ? (handle.getsockname?.(name) ?? 0) : 0
   if (refused === 0) return { fd: handle.fd, name, close: () => handle.close() }
   handle.close()
   throw bindFailure(spec, refused)
+}
+
+function createAside(path: string, create: CreateHandle): Handle | number {
+  if (path.startsWith('@')) return create(`\0${path.slice(1)}`, -1, -1, undefined, 0)
+  const aside = new Aside(path)
+  try {
+    const handle = create(aside.name, -1, -1, undefined, 0)
+    if (typeof handle !== 'number') aside.place(false)
+    return handle
+  } finally {
+    aside.end()
+  }
 }
 
 function bindFailure(spec: ListenSpec, errno: number): Error {

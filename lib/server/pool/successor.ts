@@ -108,7 +108,7 @@ function isSocket(value: unknown): value is HeldSocket {
   const numbers = [fd, port, group, backlog]
   return (
     typeof address === 'string' &&
-    (family === 'IPv4' || family === 'IPv6') &&
+    (family === 'IPv4' || family === 'IPv6' || family === 'unix') &&
     numbers.every((number) => Number.isSafeInteger(number) && Number(number) >= 0)
   )
 }

@@ -10,10 +10,11 @@ import type { Log } from '../../log/log.js'
 import type { Logger } from '../../log/logger.js'
 import type { SettingName, Settings } from '../../options/settings.js'
 import { checkPrivileges } from '../../process/privileges.js'
+import { SocketFile } from '../../process/socketfile.js'
 import type { Backend, EngineInfo, ReloadReport } from '../backend.js'
-import { bind } from '../binding.js'
+import { type Bound, bind, isLocal, pathSpec } from '../binding.js'
 import { merge } from '../changes.js'
-import { engineLimits } from '../engineoptions.js'
+import { engineLimits, wishes } from '../engineoptions.js'
 import type { Inspected, Inspection, Question } from '../inspection.js'
 import { legacy, type ProcessStats, type ServerStats, sumStats } from '../stats.js'
 import { assign } from './assignment.js'
@@ -22,7 +23,7 @@ import type { Start } from './messages.js'
 import { ServerProcess } from './process.js'
 import { CALM, decide } from './scaling.js'
 import { Slot, type SlotHost } from './slot.js'
-import { activatedSockets, type HeldSocket, Sockets } from './sockets.js'
+import { activatedSockets, type HeldSocket, isFor, Sockets } from './sockets.js'
 import { Successor, type UpgradeHooks } from './successor.js'
 
 /** What only a restart can change: the sockets are held for life, and what holds them. */
@@ -73,6 +74,8 @@ export class Supervisor implements Backend, SlotHost {
   #limits: Limits
   #sockets = new Sockets({ perAddress: 1, native: false })
   #addresses: readonly Address[] = []
+  /** The name of a unix socket. */
+  #file: SocketFile | undefined
   #generation: Generation
   #slots: Slot[] = []
   /** Every process that is not gone. */
@@ -139,13 +142,24 @@ export class Supervisor implements Backend, SlotHost {
       this.#sockets = new Sockets({ perAddress, native })
       return this.#sockets.adopt(given)
     }
-    const { listener, addresses } = await bind(
-      () => new Sockets({ perAddress, native, inherited }),
-      settings,
-    )
+    const incomingCpu = settings.socketIncomingCpu
+    const make = () => new Sockets({ perAddress, native, incomingCpu, inherited })
+    const { listener, addresses, file } = await this.#bind(make)
     this.#sockets = listener
+    this.#file = file
     for (const { fd } of inherited) if (!listener.has(fd)) closeSync(fd)
     return addresses
+  }
+
+  /** A path whose socket is inherited is in use, by the supervisor before: it changes hands. */
+  async #bind(make: () => Sockets): Promise<Bound & { listener: Sockets }> {
+    const { settings, inherited = [] } = this.#options
+    const spec = isLocal(settings) ? pathSpec(settings) : undefined
+    if (spec === undefined || !inherited.some((each) => isFor(each, spec)))
+      return bind(make, settings)
+    const listener = make()
+    const file = SocketFile.of(spec.path)
+    return { listener, addresses: [listener.listen(spec)], ...(file && { file }) }
   }
 
   stats(): ServerStats {
@@ -208,6 +222,8 @@ export class Supervisor implements Backend, SlotHost {
   async close(graceMs: number): Promise<void> {
     this.#closing = true
     clearInterval(this.#scaler)
+    // A successor that runs has the path by now.
+    if (!this.successor.isRunning) this.#file?.remove()
     for (const slot of this.#slots) slot.close()
     await this.#stopAll((each) => each.stop(graceMs))
     this.#sockets.close()
@@ -224,6 +240,7 @@ export class Supervisor implements Backend, SlotHost {
   }
 
   kill(): void {
+    if (!this.successor.isRunning) this.#file?.remove()
     for (const each of this.#processes) each.kill()
   }
 
@@ -333,7 +350,7 @@ export class Supervisor implements Backend, SlotHost {
     const { settings } = this.#options
     const { name, because } = chooseEngine(settings.engine, settings.pollingType)
     if (name === 'portable')
-      for (const text of portableWarnings(settings)) this.#logger.warn(because + text)
+      for (const text of portableWarnings(wishes(settings))) this.#logger.warn(because + text)
     return name
   }
 

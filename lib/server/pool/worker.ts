@@ -12,6 +12,7 @@ import { checkPrivileges, dropPrivileges } from '../../process/privileges.js'
 import { Busyness } from '../busyness.js'
 import { Inspector, type Question } from '../inspection.js'
 import { loadPlan, Service } from '../service.js'
+import { socketOptions } from '../socketoptions.js'
 import { type FromServer, failureOf, type Start, type ToServer } from './messages.js'
 
 /** Between two reports that nobody asked for. */
@@ -121,7 +122,14 @@ export class Worker {
       // The supervisor has said so once for all.
       warn: () => undefined,
     })
-    for (const socket of sockets) await service.listen({ ...socket, v6only: false, dormant: true })
+    for (const socket of sockets)
+      await service.listen({
+        ...socket,
+        v6only: false,
+        dormant: true,
+        // Those that the supervisor has made have their options; the service manager knows of none.
+        ...(socket.activated && { socket: socketOptions(settings) }),
+      })
     await service.start()
     return service
   }

@@ -21,6 +21,7 @@ import { shutdown } from './shutdown.js'
 import { statistics } from './statistics.js'
 import { streaming } from './streaming.js'
 import { timers } from './timers.js'
+import { unix } from './unix.js'
 
 export const SUBJECTS: Record<string, Cases> = {
   framing,
@@ -40,6 +41,7 @@ export const SUBJECTS: Record<string, Cases> = {
   options,
   addresses,
   'PROXY protocol': proxy,
+  'unix sockets': unix,
   'start and stop': shutdown,
   statistics,
   'bad input': badinput,
@@ -54,6 +56,7 @@ const FILES: Record<string, string> = {
   connection: 'hooks',
   addresses: 'options',
   'PROXY protocol': 'proxy',
+  'unix sockets': 'unix',
   'start and stop': 'shutdown',
   'bad input': 'badinput',
 }

@@ -53,6 +53,14 @@ export const pipelining: Cases = {
     t.equal((await served.stats()).requests, 32 * 5 * 16)
   },
 
+  // Several turns of the handler within one of the loop, each with a request that has memory of its own.
+  'long requests of which one at a time is in flight': async (_t, ctx) => {
+    const served = await ctx.serve({ maxPipelined: 1, outputHighWater: '1m' })
+    const client = await served.connect()
+    const long = (mark: string) => `${mark}${'.'.repeat(100_000)}\n`
+    await client.ask(['a', 'b', 'c', 'd', 'e'].map(long).join(''))
+  },
+
   'requests cut by a small receive size': async (_t, ctx) => {
     const served = await ctx.serve({ recvSize: 512 })
     const client = await served.connect()
