@@ -1,0 +1,87 @@
+// A unix socket and its real clients, and its name while the server is reloaded and upgraded.
+
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { Command, temporary } from '../cli/command.js'
+import { lacking } from '../compiler.js'
+import { until } from '../conformance/deadline.js'
+
+const HANDLER = `
+export const splitRequest = { framer: 'delimiter', delimiter: '\\r\\n\\r\\n' }
+export const handleRequest = (head, { credentials }) => {
+  const body = String(head).split(' ')[1] + ' by ' + (credentials?.uid ?? 'somebody')
+  return 'HTTP/1.1 200 OK\\r\\nContent-Length: ' + body.length + '\\r\\n\\r\\n' + body
+}
+`
+
+async function start(t: Test, ...args: string[]): Promise<{ command: Command; path: string }> {
+  const folder = temporary(t)
+  const path = join(folder, 's')
+  const command = new Command(
+    ['--no-config', '--allow-root', '-P', 'unixsocket', '--socket-path', path, ...args],
+    { cwd: folder },
+  )
+  t.teardown(() => command.stop())
+  await command.until(/try it: .*nc .*-U/)
+  return { command, path }
+}
+
+/** Runs a client to its end. @returns what it printed; undefined where it is not installed */
+async function client(program: string, args: string[], input = ''): Promise<string | undefined> {
+  if (spawnSync('which', [program]).status !== 0) return undefined
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  child.stdin.end(input)
+  return String(await child.stdout.toArray().then(Buffer.concat))
+}
+
+t.test('nc, socat', async (t) => {
+  const { path } = await start(t)
+  const clients: [string, string[]][] = [
+    ['nc', ['-N', '-U', path]],
+    ['socat', ['-t', '30', '-', `UNIX-CONNECT:${path}`]],
+  ]
+  for (const [program, args] of clients) {
+    const answer = await client(program, args, 'one\ntwo\n')
+    if (answer === undefined) lacking(t, `${program} is not installed`)
+    else t.equal(answer, 'one\ntwo\n', program)
+  }
+})
+
+t.test('curl', async (t) => {
+  const module = join(temporary(t), 'http.mjs')
+  writeFileSync(module, HANDLER)
+  const { path } = await start(t, '-m', module)
+  const answer = await client('curl', ['-sS', '--unix-socket', path, 'http://any/where'])
+  if (answer === undefined) return lacking(t, 'curl is not installed')
+  t.equal(answer, `/where by ${process.getuid?.()}`)
+})
+
+t.test('server processes: a reload, an upgrade, the end', async (t) => {
+  const { command, path } = await start(t, '-S', 'procpool', '-N', '2')
+  const ask = async (text: string) => {
+    const answer = await client('nc', ['-N', '-U', path], `${text}\n`)
+    if (answer === undefined) lacking(t, 'nc is not installed')
+    else t.equal(answer, `${text}\n`)
+  }
+  await ask('first')
+  command.child.kill('SIGHUP')
+  await command.until(/SIGHUP: reloaded/)
+  await ask('reloaded')
+  command.child.kill('SIGUSR2')
+  const [, pid] = await command.until(/new binary is started, pid (\d+)/)
+  const successor = Number(pid)
+  t.teardown(() => {
+    if (existsSync(`/proc/${successor}`)) process.kill(successor, 'SIGKILL')
+  })
+  await until(() => command.stdout.split('try it').length === 3, 'the new binary')
+  command.child.kill('SIGQUIT')
+  // Its output goes on: the new one has it, too.
+  await until(() => command.child.exitCode !== null, 'the end of the first')
+  t.ok(existsSync(path), 'the name is the new one’s')
+  await ask('upgraded')
+  process.kill(successor, 'SIGTERM')
+  await until(() => !existsSync(`/proc/${successor}`), 'the end of the second')
+  t.notOk(existsSync(path))
+})
