@@ -10,10 +10,14 @@ const ANY = new Map([
 ])
 
 /** `-w 1`: most kinds of nc would wait on after the answer. */
-function attempt({ address, family, port }: Address, takesLines: boolean): string {
+function attempt(
+  { address, family, port }: Address,
+  { takesLines, datagrams }: Pick<Serving, 'takesLines' | 'datagrams'>,
+): string {
+  const nc = datagrams ? 'nc -u -w 1' : 'nc -w 1'
   const client =
-    family === 'unix' ? localClient(address) : `nc -w 1 ${ANY.get(address) ?? address} ${port}`
-  return takesLines ? `printf 'hello\\n' | ${client}` : client
+    family === 'unix' ? localClient(address) : `${nc} ${ANY.get(address) ?? address} ${port}`
+  return takesLines || datagrams ? `printf 'hello\\n' | ${client}` : client
 }
 
 /** nc knows no abstract names. */
@@ -25,14 +29,15 @@ export interface Serving {
   addresses: readonly Address[]
   /** Requests are lines, as far as the options say. */
   takesLines: boolean
+  datagrams: boolean
 }
 
 /** The lines. */
-export function banner({ engine, addresses, takesLines }: Serving): string[] {
+export function banner({ engine, addresses, ...requests }: Serving): string[] {
   const [first] = addresses
   return [
     `Gaidaros ${version()}, ${engine.name} engine: ${engine.description}`,
     ...addresses.map((address) => `listening on ${endpoint(address)}`),
-    ...(first ? [`try it: ${attempt(first, takesLines)}`] : []),
+    ...(first ? [`try it: ${attempt(first, requests)}`] : []),
   ]
 }

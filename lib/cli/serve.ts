@@ -118,7 +118,8 @@ class Foreground implements SignalTargets {
     this.#readyAt = performance.now()
     const { engine, addresses } = this.#server
     if (engine) {
-      say(...banner({ engine, addresses, takesLines: takesLines(this.#settings) }))
+      const datagrams = this.#settings.protocol === 'UDP'
+      say(...banner({ engine, addresses, takesLines: takesLines(this.#settings), datagrams }))
       this.#note('info', 'serving', {
         pid: process.pid,
         addresses: addresses.map(endpoint).join(', '),

@@ -102,6 +102,20 @@ function faults({ total }: Snapshot): string[] {
     metric('counter', 'workers_lost_total', 'Handler workers that died.', total.workers_lost),
     metric('counter', 'dropped_frames_total', 'Unfinished requests.', total.dropped_frames),
     metric('counter', 'accept_errors_total', 'Errors of accept().', total.accept_errors),
+    metric('counter', 'datagrams_cut_total', 'Datagrams that were too long.', total.datagrams_cut),
+    metric(
+      'counter',
+      'datagrams_held_back_total',
+      'Replies that udp_amplification held back.',
+      total.datagrams_held_back,
+    ),
+    metric(
+      'counter',
+      'datagrams_unsent_total',
+      'Replies that the kernel did not take.',
+      total.datagrams_unsent,
+    ),
+    metric('counter', 'icmp_errors_total', 'Errors that ICMP reported.', total.icmp_errors),
     metric('counter', 'accept_pauses_total', 'Times that accepting was paused.', pauses),
     metric('counter', 'log_dropped_total', 'Lines that the logs lost.', total.log_dropped),
   ]

@@ -57,7 +57,9 @@ export class ClientConnection implements Connection {
     return this.#info().local
   }
 
-  get protocol(): 'TCP' | 'unixsocket' {
+  get protocol(): Connection['protocol'] {
+    if (this.#host.engine.isDatagram) return 'UDP'
+
     // A proxy may have said another address of the peer, but never of ours.
     const { remote, proxy } = this.#info()
     return (proxy?.address ?? remote).family === 'unix' ? 'unixsocket' : 'TCP'

@@ -78,6 +78,10 @@ export interface EngineOptions {
   busyPoll: number
   limits: Limits
   proxy: ProxyOptions
+  /** Datagrams instead of connections: each is a request, and a connection of its own. */
+  datagrams: boolean
+  /** Bytes of the replies to a datagram by its own; 0: no limit. */
+  amplification: number
   /** What connections are to have, where that is not their listener's business already. */
   socket: SocketOptions
   framer: FramerSpec
@@ -107,6 +111,9 @@ export interface SocketOptions {
   fastOpen: number
   deferAccept: number
   multipath: boolean
+  broadcast: boolean
+  /** Groups to join: addresses. */
+  multicast: readonly string[]
 }
 
 export interface ListenSpec {
@@ -123,6 +130,8 @@ export interface ListenSpec {
   fd?: number
   /** Accepts nothing before watchListener(). With `fd` only. */
   dormant?: boolean
+  /** A socket of datagrams. */
+  datagrams?: boolean
   /** Absent: a socket of ours has the defaults, one that is open already stays as it is. */
   socket?: SocketOptions
 }
@@ -217,6 +226,14 @@ export interface EngineStats {
   accept_paused_resources: number
   accept_errors: number
   turns: number
+  /** Datagrams that were longer than max_frame_size, and were dropped. */
+  datagrams_cut: number
+  /** Replies that udp_amplification held back. */
+  datagrams_held_back: number
+  /** Replies that the kernel did not take: no room, no route, too long. */
+  datagrams_unsent: number
+  /** Errors that ICMP has reported of replies. */
+  icmp_errors: number
   /** System calls by kind (native engine; empty where they cannot be counted). */
   syscalls: Record<string, number>
   /** Closed connections by reason. */
@@ -247,6 +264,8 @@ export interface EngineHost {
 
 export interface Engine {
   readonly name: 'native' | 'portable'
+  /** Its connections are datagrams. */
+  readonly isDatagram: boolean
   /** What stands in the log and --probe: 'epoll edge, batched sends', 'io_uring', 'node:net'. */
   readonly description: string
   readonly records: Uint32Array

@@ -26,6 +26,8 @@ export function createEngine(
 ): ServingEngine {
   const { name, because } = chooseEngine(wanted, options.pollingType)
   if (name === 'native') return createNativeEngine(options, host)
+  if (options.datagrams)
+    throw refused(`${because}protocol UDP cannot be had from the portable engine in this version`)
   for (const text of portableWarnings(options)) warn(because + text)
   return createPortableEngine(options, host)
 }

@@ -22,6 +22,9 @@ const OPTIONS: Readonly<Record<string, string>> = {
   'setsockopt TCP_FASTOPEN': 'tcp_fast_open',
   'setsockopt TCP_DEFER_ACCEPT': 'tcp_defer_accept',
   'socket IPPROTO_MPTCP': 'tcp_multipath',
+  'setsockopt SO_BROADCAST': 'udp_broadcast',
+  'setsockopt IP_ADD_MEMBERSHIP': 'udp_multicast',
+  'setsockopt IPV6_JOIN_GROUP': 'udp_multicast',
 }
 
 /** What cuts a buffer. */

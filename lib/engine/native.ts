@@ -94,6 +94,7 @@ export function openListener(spec: OpenSpec): Address & { fd: number } {
 
 class NativeEngine implements ServingEngine {
   readonly name = 'native'
+  readonly isDatagram: boolean
   readonly description: string
   readonly records: Uint32Array
   readonly replies: Uint32Array
@@ -105,6 +106,7 @@ class NativeEngine implements ServingEngine {
   #closing: Promise<void> | undefined
 
   constructor(addon: Addon, options: EngineOptions, host: EngineHost) {
+    this.isDatagram = options.datagrams
     try {
       this.#core = new addon.Engine(
         options,

@@ -3,7 +3,7 @@
 // records come from the server's pool.
 
 import { type Addon, native, nativeError, type WorkerCore, type WorkerSpec } from '../native.js'
-import { emptyStats } from '../server/stats.js'
+import { emptyStats } from './counters.js'
 import type { ConnectionInfo, ConnectionList, Engine, EngineHost, EngineStats } from './engine.js'
 import type { Batch } from './pool.js'
 import { MessageEngine, type Post } from './portable/pool/worker.js'
@@ -67,6 +67,8 @@ class SharedMemoryEngine implements WorkerEngine {
     this.replies = new Uint32Array(this.#core.replies)
     this.out = Buffer.from(this.#core.out)
   }
+
+  readonly isDatagram = false
 
   /** The server's business. */
   listen(): never {

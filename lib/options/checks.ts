@@ -114,9 +114,18 @@ const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   {
     to: /^(?:TCP|UDP)$/,
     options: /^(?:host|port|ip_version|socket_(?:interface|mark|dscp|busy_poll|incoming_cpu))$/,
-    wanted: 'protocol TCP',
+    wanted: 'protocol TCP or UDP',
+  },
+  { to: /^UDP$/, options: /^udp_/, wanted: 'protocol UDP' },
+  {
+    to: /^(?:TCP|unixsocket)$/,
+    options: /^(?:end_request|split_request|proxy_protocol|max_connections_per_ip|keepalive)$/,
+    wanted: 'a protocol of streams',
   },
 ]
+
+/** Where datagrams are not handled in this version. */
+const ELSEWHERE = /^(?:thread|proc)/
 
 /** Options that were given and that the protocol does not have, and what it wants. */
 function ofProtocol(effective: Effective): Problem[] {
@@ -129,6 +138,18 @@ function ofProtocol(effective: Effective): Problem[] {
       ? []
       : [about(assignment, `wanted ${rule.wanted}, but it is ${protocol}`)]
   })
+  const handlerType = effective.get('handler_type') as Assignment
+  if (protocol === 'UDP' && ELSEWHERE.test(String(handlerType.value)))
+    strange.push(
+      about(
+        handlerType,
+        'not available with protocol UDP in this version; wanted "", gthread or gthreadpool',
+      ),
+    )
+  const groups = effective.get('udp_multicast') as Assignment
+  const none = (groups.value as readonly string[]).find((text) => !isMulticast(text))
+  if (none !== undefined)
+    strange.push(about(groups, `${none}: wanted addresses of multicast groups, such as 239.1.2.3`))
   const path = effective.get('socket_path') as Assignment
   if (!protocol.startsWith('unix')) return strange
   if (path.value === '') return [...strange, about(path, `wanted the path to listen on`)]
@@ -143,6 +164,13 @@ function nagle(nodelay: Assignment, disabled: Assignment): Problem[] {
   if (nodelay.value !== true || disabled.value !== false || !same) return []
   if (disabled.origin.kind === 'default') return []
   return [about(disabled, 'tcp_nodelay, from the same source, implies it')]
+}
+
+/** RFC 5771, RFC 4291. */
+function isMulticast(text: string): boolean {
+  const version = isIP(text.replace(/%.*/, ''))
+  const first = Number(text.split('.')[0])
+  return version === 4 ? first >= 224 && first <= 239 : version === 6 && /^ff/i.test(text)
 }
 
 const sourceOf = (origin: Origin): string => (origin.kind === 'file' ? origin.file : origin.kind)

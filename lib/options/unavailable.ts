@@ -14,14 +14,11 @@ export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
   'tls_handshake_timeout',
   'inflate_max',
   'inflate_ratio',
-  'udp_amplification',
   'http_max_line',
   'http_max_headers',
   'http_max_header_count',
   'http_max_body',
   'http_max_chunk_extension',
-  'udp_multicast',
-  'udp_broadcast',
   'tls_cert',
   'tls_key',
   'tls_ca',
@@ -42,7 +39,7 @@ export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
 
 /** Values of options that this version has, without the features of these. */
 export const unavailableValues: ReadonlyMap<OptionName, readonly unknown[]> = new Map([
-  ['protocol', ['UDP', 'unixdgram', 'unixseqpacket', 'vsock', 'zmq']],
+  ['protocol', ['unixdgram', 'unixseqpacket', 'vsock', 'zmq']],
 ])
 
 /** Those of a choice that this version does not have. */

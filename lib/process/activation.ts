@@ -19,7 +19,7 @@ export interface Inherited {
 /**
  * Takes the sockets that the environment promises, and removes its promise: programs that this one starts get none.
  * @returns nothing when the sockets are for another process, or there are none
- * @throws GaidarosError ERR_GAIDAROS_LISTEN when one is no listening stream socket
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN when one is neither a listening stream socket nor one of UDP
  * @example
  * const sockets = takeActivation(process.env) // LISTEN_FDS=1: [{ fd: 3, name: 'unknown' }]
  */
@@ -41,7 +41,7 @@ function check({ fd, name }: Inherited): void {
   const found = whatIs(fd)
   if (found !== undefined)
     throw refused(
-      `LISTEN_FDS: descriptor ${fd} (${name}) is ${found}; wanted a listening stream socket (ListenStream=)`,
+      `LISTEN_FDS: descriptor ${fd} (${name}) is ${found}; wanted a listening stream socket (ListenStream=), or one of UDP (ListenDatagram=)`,
     )
 }
 
@@ -50,9 +50,10 @@ function whatIs(fd: number): string | undefined {
   try {
     if (!fstatSync(fd).isSocket()) return 'no socket'
     if (native === undefined) return undefined // node:net finds out the rest when it listens
-    const { family, stream, listening } = native.describeSocket(fd)
+    const { family, stream, datagrams, listening } = native.describeSocket(fd)
     if (family === 'other') return 'a socket of a family that is not served'
-    if (!stream) return 'no stream socket'
+    if (datagrams && family !== 'unix') return undefined
+    if (!stream) return 'neither a stream socket nor one of UDP'
     return listening ? undefined : 'not listening (Accept=yes is not supported)'
   } catch {
     return 'not open'

@@ -10,6 +10,7 @@ import { GaidarosError } from '../errors.js'
 import type { Settings } from '../options/settings.js'
 import { findUser } from '../process/accounts.js'
 import { type Access, SocketFile, socketGroup } from '../process/socketfile.js'
+import { isDatagram } from './engineoptions.js'
 import { type SocketSettings, socketOptions } from './socketoptions.js'
 
 export type BindOptions = SocketSettings &
@@ -152,7 +153,8 @@ export async function bindTargets(
     const { address, v6only, optional } = target
     const port = addresses[0]?.port ?? options.port
     const { backlog } = options
-    const spec = { address, v6only, port, backlog, socket: socketOptions(options) }
+    const datagrams = isDatagram(options)
+    const spec = { address, v6only, port, backlog, datagrams, socket: socketOptions(options) }
     try {
       addresses.push(await listen(spec))
     } catch (error) {

@@ -5,12 +5,16 @@ import type { EngineOptions, Limits } from '../engine/engine.js'
 import type { Settings } from '../options/settings.js'
 import { socketOptions } from './socketoptions.js'
 
+/** Whether a request is a datagram, and not a part of a stream. */
+export const isDatagram = ({ protocol }: Pick<Settings, 'protocol'>): boolean => protocol === 'UDP'
+
 /** Options for createEngine(). @param wantConnections to hear of each connection's beginning and end */
 export function engineOptions(
   settings: Settings,
   plan: HandlerPlan,
   wantConnections: boolean,
 ): EngineOptions {
+  const datagrams = isDatagram(settings)
   const { pollingType, sendBatching, tcpNodelay, disableNagle, recvSize, pollTimeout } = settings
   return {
     ...wishes(settings),
@@ -26,9 +30,12 @@ export function engineOptions(
       timeout: settings.proxyTimeout,
       allow: settings.proxyAllowFrom,
     },
+    datagrams,
+    amplification: settings.udpAmplification,
     framer: plan.framer,
-    wantOpened: wantConnections || plan.opened !== undefined,
-    wantClosed: wantConnections || plan.closed !== undefined,
+    // Datagrams have no beginning and no end of their own.
+    wantOpened: !datagrams && (wantConnections || plan.opened !== undefined),
+    wantClosed: !datagrams && (wantConnections || plan.closed !== undefined),
   }
 }
 

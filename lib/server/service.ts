@@ -14,7 +14,7 @@ import { createEngine } from '../engine/index.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import type { Logs } from '../log/logs.js'
 import type { Settings } from '../options/settings.js'
-import { engineOptions } from './engineoptions.js'
+import { engineOptions, isDatagram } from './engineoptions.js'
 import { handlerName } from './handlername.js'
 import type { ServerStats } from './stats.js'
 
@@ -36,9 +36,17 @@ export interface ServiceOptions {
 const allowsCode = ({ allowCode }: Settings): boolean => allowCode || process.geteuid?.() !== 0
 
 /** Loads the handler that the settings name. @param base where relative module paths begin */
-export function loadPlan(settings: Settings, base: string, fresh = false): Promise<HandlerPlan> {
+export async function loadPlan(
+  settings: Settings,
+  base: string,
+  fresh = false,
+): Promise<HandlerPlan> {
   const allowCode = allowsCode(settings)
-  return resolveHandler(settings as HandlerSettings, { allowCode, base, fresh })
+  const plan = await resolveHandler(settings as HandlerSettings, { allowCode, base, fresh })
+  if (!isDatagram(settings)) return plan
+  // A datagram is a request, whatever the handler's framer would make of its bytes.
+  const { framing: _, ...rest } = plan
+  return { ...rest, framer: { kind: 'chunk' } }
 }
 
 export class Service {

@@ -18,6 +18,8 @@ export type SocketSettings = Pick<
   | 'tcpFastOpen'
   | 'tcpDeferAccept'
   | 'tcpMultipath'
+  | 'udpBroadcast'
+  | 'udpMulticast'
   | 'writeTimeout'
 >
 
@@ -38,6 +40,8 @@ export function socketOptions(settings: SocketSettings, incomingCpu = -1): Socke
     fastOpen: settings.tcpFastOpen,
     deferAccept: settings.tcpDeferAccept,
     multipath: settings.tcpMultipath,
+    broadcast: settings.udpBroadcast,
+    multicast: settings.udpMulticast,
   }
 }
 

@@ -1,8 +1,7 @@
 // What server.stats() returns: the engine's counters and the server's own.
 
-import { noDurations } from '../engine/distribution.js'
+import { emptyStats } from '../engine/counters.js'
 import type { EngineStats } from '../engine/engine.js'
-import { type CloseReason, REASONS } from '../engine/reasons.js'
 
 export interface ServerStats extends EngineStats {
   /** Errors of the handler: throws, rejections, replies of a wrong type, requests never answered. */
@@ -66,26 +65,3 @@ export const noStats = (): ServerStats => ({
   workers_lost: 0,
   log_dropped: 0,
 })
-
-/** All zero: an engine that never served. */
-export function emptyStats(): EngineStats {
-  return {
-    accepted: 0,
-    active: 0,
-    requests: 0,
-    replies: 0,
-    bytes_in: 0,
-    bytes_out: 0,
-    batches: 0,
-    records: 0,
-    dropped_frames: 0,
-    accept_paused_limit: 0,
-    accept_paused_resources: 0,
-    accept_errors: 0,
-    turns: 0,
-    syscalls: {},
-    closed: Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<CloseReason, number>,
-    latency: noDurations(),
-    lag: noDurations(),
-  }
-}

@@ -103,6 +103,8 @@ LoopOptions read_options(const Napi::Object& object) {
   options.recv_bytes = number(object, "recvSize");
   options.poll_timeout = number(object, "pollTimeout");
   options.limits = read_limits(object.Get("limits").As<Napi::Object>());
+  options.datagrams.on = flag(object, "datagrams");
+  options.datagrams.amplification = number(object, "amplification");
   options.proxy = read_proxy(object.Get("proxy").As<Napi::Object>());
   options.framer = read_framer(object.Get("framer").As<Napi::Object>());
   return options;

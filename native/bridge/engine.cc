@@ -220,6 +220,7 @@ void Engine::framed(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Engine::info(const Napi::CallbackInfo& info) {
+  if (auto meta = loop_->meta_of_datagram(id_of(info))) return info_object(env_, *meta, {});
   const Connection* connection = loop_->find(id_of(info));
   if (connection == nullptr) return env_.Undefined();
   return info_object(env_, meta_of(*connection), tlvs_of(*connection));

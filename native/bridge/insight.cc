@@ -109,8 +109,9 @@ Napi::Object connection_list(Napi::Env env, Loop& loop, uint32_t limit) {
     queued += static_cast<double>(connection->queued());
   }
   Napi::Object object = Napi::Object::New(env);
-  object.Set("connections", count);
-  object.Set("in_flight", in_flight);
+  uint32_t datagrams = loop.datagrams_in_flight();
+  object.Set("connections", count + datagrams);
+  object.Set("in_flight", in_flight + datagrams);
   object.Set("queued_bytes", queued);
   object.Set("paused", paused);
   object.Set("list", list);

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "../net/datagram.h"
 #include "../net/inherited.h"
 #include "../process/account.h"
 #include "../process/lock.h"
@@ -29,12 +30,15 @@ void check(Napi::Env env, const char* call, int result) {
   if (result < 0) throw failure_of(env, {call, errno});
 }
 
-// openListener({ address, port, path, backlog, v6only, reusePort, socket }): a descriptor that the
+// openListener({ address, port, path, backlog, v6only, reusePort, datagrams, socket }): a descriptor that the
 // caller owns
 Napi::Value open_listener_for(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   SystemError error;
-  int fd = open_listener(read_listen_options(info[0].As<Napi::Object>()), error);
+  Napi::Object spec = info[0].As<Napi::Object>();
+  ListenOptions options = read_listen_options(spec);
+  bool datagrams = spec.Get("datagrams").ToBoolean();
+  int fd = datagrams ? open_datagram_socket(options, error) : open_listener(options, error);
   if (fd < 0) throw failure_of(env, error);
   Napi::Object result = Napi::Object::New(env);
   result.Set("fd", fd);
@@ -55,7 +59,7 @@ const char* family_name(int family) {
   }
 }
 
-// describeSocket(fd): { family, stream, listening, address }
+// describeSocket(fd): { family, stream, datagrams, listening, address }
 Napi::Value describe(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   InheritedSocket socket;
@@ -64,6 +68,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(env);
   result.Set("family", family_name(socket.family));
   result.Set("stream", socket.type == SOCK_STREAM);
+  result.Set("datagrams", socket.type == SOCK_DGRAM);
   result.Set("listening", socket.listening);
   result.Set("address", address_object(env, socket.address, local_path(descriptor(info[0]))));
   return result;

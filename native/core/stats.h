@@ -20,7 +20,11 @@ namespace gaidaros {
   X(accept_paused_limit)     \
   X(accept_paused_resources) \
   X(accept_errors)           \
-  X(turns)
+  X(turns)                   \
+  X(datagrams_cut)           \
+  X(datagrams_held_back)     \
+  X(datagrams_unsent)        \
+  X(icmp_errors)
 
 #define GAIDAROS_SYSCALLS(X) \
   X(epoll_wait)              \

@@ -14,9 +14,6 @@ namespace gaidaros {
 
 namespace {
 
-// Why accepting is paused.
-constexpr uint8_t kLimit = 1;             // max_connections
-constexpr uint8_t kResources = 2;         // EMFILE, ENFILE, ENOBUFS, ENOMEM
 constexpr uint32_t kResourcePause = 250;  // milliseconds (pitfall 5)
 constexpr int kMaxShed = 64;
 
@@ -27,15 +24,17 @@ std::string address_key(const Address& peer) {
 }  // namespace
 
 int Loop::listen(const ListenOptions& options, SystemError& error) {
-  int fd = open_listener(options, error);
+  int fd = datagrams_ ? open_datagram_socket(options, error) : open_listener(options, error);
   if (fd < 0) return -1;
-  listeners_.push_back({fd});
+  listeners_.push_back({fd, false, true, local_address(fd).family});
   return static_cast<int>(listeners_.size()) - 1;
 }
 
 int Loop::adopt(int fd, const std::optional<SocketOptions>& options, SystemError& error) {
-  if (!adopt_listener(fd, options, error)) return -1;
-  listeners_.push_back({fd});
+  if (!(datagrams_ ? adopt_datagram_socket(fd, options, error)
+                   : adopt_listener(fd, options, error)))
+    return -1;
+  listeners_.push_back({fd, false, true, local_address(fd).family});
   return static_cast<int>(listeners_.size()) - 1;
 }
 
@@ -49,6 +48,9 @@ void Loop::stop_listening() {
   for (uint16_t i = 0; i < listeners_.size(); i++) {
     if (listeners_[i].fd < 0) continue;
     if (listeners_[i].watched && poller_) poller_->unwatch(i);
+    listeners_[i].watched = false;
+    // What is answered late leaves by the socket that it came by.
+    if (datagrams_) continue;
     ::close(listeners_[i].fd);
     listeners_[i] = {};
   }
@@ -67,7 +69,7 @@ void Loop::accept_from(int listener, bool on) {
 
 void Loop::pause_accepting(uint8_t why) {
   if (!(accept_paused_ & why))
-    (why == kLimit ? stats_.accept_paused_limit : stats_.accept_paused_resources)++;
+    (why == kPauseLimit ? stats_.accept_paused_limit : stats_.accept_paused_resources)++;
   accept_paused_ |= why;
   for (uint16_t i = 0; i < listeners_.size(); i++) {
     if (!listeners_[i].watched) continue;
@@ -81,7 +83,8 @@ void Loop::resume_accepting(uint8_t why) {
   if (accept_paused_ != 0 || !started_) return;
   for (uint16_t i = 0; i < listeners_.size(); i++) {
     if (listeners_[i].watched || !listeners_[i].wanted || listeners_[i].fd < 0) continue;
-    poller_->watch(i, listeners_[i].fd);
+    datagrams_ ? poller_->watch_datagrams(i, listeners_[i].fd)
+               : poller_->watch(i, listeners_[i].fd);
     listeners_[i].watched = true;
   }
 }
@@ -113,7 +116,7 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
   poller_->open(connection);
   arm(connection);
   if (options_.limits.max_connections > 0 && stats_.active >= options_.limits.max_connections)
-    pause_accepting(kLimit);
+    pause_accepting(kPauseLimit);
 }
 
 // False: the connection is over a limit. Above max_connections new ones wait in the backlog, so
@@ -191,7 +194,7 @@ void Loop::count_address(const Connection& connection, int change) {
 void Loop::accept_failed(uint16_t listener, int code) {
   stats_.accept_errors++;
   if (code == EMFILE || code == ENFILE) shed(listener);
-  pause_accepting(kResources);
+  pause_accepting(kPauseResources);
   accept_resume_at_ = now_ + kResourcePause;
   if (accept_resume_at_ == 0) accept_resume_at_ = 1;
 }

@@ -16,6 +16,10 @@ void Loop::bury(Connection& connection) {
 
 // Where the handler or its framing is at fault, what was answered before still goes out.
 void Loop::close(ConnId id, Reason reason) {
+  if (datagrams_) {
+    if (datagrams_->flights.find(id) != nullptr) end_flight(id.slot, reason);
+    return;
+  }
   Connection* connection = table_.find(id);
   if (connection == nullptr) return;
   switch (reason) {
@@ -45,8 +49,9 @@ void Loop::close(Connection& connection, Reason reason) {
   poller_->close(connection);
   if (!delivering_) host_.wake();
   const Limits& limits = options_.limits;
-  if (accept_paused_ & 1 && (limits.max_connections == 0 || stats_.active < limits.max_connections))
-    resume_accepting(1);
+  if (accept_paused_ & kPauseLimit &&
+      (limits.max_connections == 0 || stats_.active < limits.max_connections))
+    resume_accepting(kPauseLimit);
 }
 
 void Loop::failed(Connection& connection, int code) {
@@ -134,6 +139,11 @@ void Loop::resume(ConnId id) {
 }
 
 bool Loop::watch(ConnId id) {
+  if (datagrams_) {
+    Flight* flight = datagrams_->flights.find(id);
+    if (flight != nullptr) flight->watched = true;
+    return flight != nullptr;
+  }
   Connection* connection = table_.find(id);
   if (connection == nullptr || !(connection->live() || connection->mourned)) return false;
   connection->watched = true;

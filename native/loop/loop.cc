@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "../core/clock.h"
 #include "../core/timeout.h"
@@ -46,11 +47,20 @@ std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory m
   poller.send_batching = loop->options_.send_batching && !loop->options_.nodelay;
   poller.recv_bytes = loop->options_.recv_bytes;
   Syscalls& counts = loop->stats_.syscalls;
+  if (loop->options_.datagrams.on) {
+    loop->datagrams_ = std::make_unique<Datagrams>();
+    poller.send_batching = false;
+  }
   loop->poller_ = loop->options_.polling == PollingType::completion
                       ? make_completion_poller(poller, *loop, counts, loop->table_, error)
                       : make_epoll_poller(poller, *loop, counts, loop->table_, error);
   if (!loop->poller_) return nullptr;
   loop->description_ = loop->poller_->description();
+  if (loop->datagrams_) {
+    // Without what it says of sends.
+    loop->description_ = loop->description_.substr(0, loop->description_.find(','));
+    loop->description_ += ", recvmmsg and sendmmsg";
+  }
   return loop;
 }
 
@@ -63,6 +73,8 @@ void Loop::release() {
   // The poller goes first: a ring must have given up its buffers before descriptors are closed
   // here.
   poller_.reset();
+  for (Listener& listener : listeners_)
+    if (listener.fd >= 0) ::close(std::exchange(listener.fd, -1));
   for (uint32_t slot = 0; slot < table_.slots(); slot++) {
     Connection& connection = table_.at(slot);
     if (connection.fd >= 0) ::close(connection.fd);
@@ -76,7 +88,8 @@ bool Loop::turn(int timeout_ms) {
   stats_.turns++;
   bool more = true;
   for (int round = 0; more && round < kMaxRounds; round++) {
-    bool busy = round > 0 || !dirty_.empty() || !waiting_.empty() || !events_.empty();
+    bool busy = round > 0 || !dirty_.empty() || !waiting_.empty() || !events_.empty() ||
+                (datagrams_ && !datagrams_->out.empty());
     if (!busy && timeout_ms != 0) busy = !host_.sleep();
     more = poller_->poll(busy ? 0 : timeout_ms);
     host_.awake();
@@ -117,6 +130,7 @@ void Loop::send_answers() {
 
 int Loop::next_timeout() const {
   if (!dirty_.empty() || !waiting_.empty() || !events_.empty() || poller_->pending()) return 0;
+  if (datagrams_ && !datagrams_->out.empty()) return 0;
   int timeout = wheel_.next_timeout(now_);
   auto until = [this](uint32_t due) { return std::max(0, static_cast<int32_t>(due - now_)); };
   if (accept_resume_at_ != 0) timeout = sooner(timeout, until(accept_resume_at_));
@@ -168,6 +182,7 @@ void Loop::deliver() {
 // Takes the answer to record `index`, and with it those behind it that leave as one piece. Returns
 // how many it took.
 uint32_t Loop::apply(uint32_t index, uint32_t count) {
+  if (datagrams_) return apply_datagram(index), 1;
   const Record& record = memory_.records[index];
   const Reply& reply = memory_.replies[index];
   Connection* connection = table_.find({record.slot, record.generation});
@@ -289,7 +304,8 @@ void Loop::set_limits(const Limits& limits) {
   options_.limits = limits;
   for (uint32_t slot = 0; slot < table_.slots(); slot++)
     if (Connection& connection = table_.at(slot); connection.live()) arm(connection);
-  if (stats_.active < limits.max_connections || limits.max_connections == 0) resume_accepting(1);
+  if (stats_.active < limits.max_connections || limits.max_connections == 0)
+    resume_accepting(kPauseLimit);
 }
 
 }  // namespace gaidaros

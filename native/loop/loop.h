@@ -10,16 +10,19 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "../conn/meta.h"
 #include "../conn/table.h"
 #include "../core/stats.h"
 #include "../core/timer_wheel.h"
 #include "../net/socket.h"
 #include "../poller/poller.h"
+#include "datagrams.h"
 #include "layout.h"
 #include "options.h"
 
@@ -128,10 +131,16 @@ class Loop final : private PollerSink {
   bool insert_filter(ConnId id, std::unique_ptr<Filter> filter);
   // The connection, also during its closed record; null when it is gone.
   const Connection* find(ConnId id) { return table_.find(id); }
+  // The same of a datagram.
+  std::optional<ConnectionMeta> meta_of_datagram(ConnId id);
+  uint32_t datagrams_in_flight() const;
 
   // Stops accepting, ends what is idle, lets the rest finish for `grace_ms`, then closes it.
   void begin_close(uint32_t grace_ms);
-  bool finished() const { return closing_ && table_.used() == 0 && poller_->quiet(); }
+  bool finished() const {
+    bool landed = !datagrams_ || (datagrams_->flights.used() == 0 && datagrams_->out.empty());
+    return closing_ && table_.used() == 0 && landed && poller_->quiet();
+  }
   // Gives back every descriptor. Afterwards only stats(), description() and calls about
   // connections, which are all gone, make sense.
   void release();
@@ -154,7 +163,12 @@ class Loop final : private PollerSink {
     int fd = -1;
     bool watched = false;
     bool wanted = true;  // accept_from()
+    int family = 0;      // of datagrams
   };
+
+  // Why accepting, or receiving datagrams, is paused.
+  static constexpr uint8_t kPauseLimit = 1;      // max_connections
+  static constexpr uint8_t kPauseResources = 2;  // EMFILE, ENFILE, ENOBUFS, ENOMEM
 
   Loop(LoopOptions options, Host& host, SharedMemory memory);
 
@@ -168,6 +182,7 @@ class Loop final : private PollerSink {
   void sent(Connection& connection, int result) override;
   void sent_queued(Connection& connection, uint32_t count) override;
   void released(Connection& connection) override;
+  void readable(uint16_t listener, bool has_errors) override;
   bool full() const override { return record_count_ >= kMaxRecords || slab_full_; }
   void awake() override;
 
@@ -266,6 +281,15 @@ class Loop final : private PollerSink {
   void drop_frame(Connection& connection);
   void fail(Connection& connection);
 
+  // datagrams.cc
+  void take_datagram(uint16_t listener, uint32_t index);
+  void apply_datagram(uint32_t index);
+  void send_datagram(Flight& flight, std::span<const uint8_t> bytes);
+  void flush_datagrams();
+  int64_t reply_datagram(ConnId id, std::span<const uint8_t> bytes, bool is_last);
+  void end_flight(uint32_t slot, Reason reason);
+  void expire_flights();
+
   // timers.cc
   void arm(Connection& connection);
   // When something has to happen to the connection, and what; false: nothing is pending.
@@ -280,6 +304,7 @@ class Loop final : private PollerSink {
   ConnectionTable table_;
   TimerWheel wheel_;
   std::unique_ptr<Poller> poller_;
+  std::unique_ptr<Datagrams> datagrams_;  // null: connections are served
   std::string description_;
   // Milliseconds. Taken whenever time may have passed: after the poller's wait, after the host's
   // turn and on each call from outside; a stamp of before would let progress count as a stall.

@@ -40,6 +40,12 @@ struct ProxyOptions {
   std::vector<Network> allow;  // who may send one; empty: everybody
 };
 
+// Datagrams instead of connections.
+struct DatagramOptions {
+  bool on = false;
+  uint32_t amplification = 0;  // bytes of a reply to those of its request; 0: no limit
+};
+
 struct LoopOptions {
   PollingType polling = PollingType::edge;
   bool send_batching = true;
@@ -53,6 +59,7 @@ struct LoopOptions {
   uint32_t poll_timeout = 1'000;
   Limits limits;
   ProxyOptions proxy;
+  DatagramOptions datagrams;
   std::unique_ptr<Framer> framer;  // null: bytes go up as chunks, framing is the host's business
 };
 

@@ -80,10 +80,11 @@ void Loop::expire(Connection& connection) {
 }
 
 void Loop::tick() {
+  if (datagrams_) expire_flights();
   wheel_.advance(now_, [this](uint32_t slot) { expire(table_.at(slot)); });
   if (accept_resume_at_ != 0 && static_cast<int32_t>(now_ - accept_resume_at_) >= 0) {
     accept_resume_at_ = 0;
-    resume_accepting(2);
+    resume_accepting(kPauseResources);
   }
   if (closing_ && static_cast<int32_t>(now_ - close_at_) >= 0) {
     for (uint32_t slot = 0; slot < table_.slots(); slot++)

@@ -1,11 +1,13 @@
 #include "socket_options.h"
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "socket.h"
 
@@ -26,6 +28,23 @@ class Setter {
     auto size = static_cast<socklen_t>(interface.size());
     return setsockopt(fd_, SOL_SOCKET, SO_BINDTODEVICE, interface.data(), size) == 0 ||
            refused("setsockopt SO_BINDTODEVICE", errno);
+  }
+
+  // On the interface, or on the one that the kernel's routes say.
+  bool join(const Address& group, const std::string& interface) {
+    auto index = static_cast<int>(interface.empty() ? 0 : if_nametoindex(interface.c_str()));
+    if (group.is_v6()) {
+      ipv6_mreq request{};
+      std::memcpy(&request.ipv6mr_multiaddr, group.bytes, sizeof request.ipv6mr_multiaddr);
+      request.ipv6mr_interface = static_cast<unsigned>(group.scope != 0 ? group.scope : index);
+      return setsockopt(fd_, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request) == 0 ||
+             refused("setsockopt IPV6_JOIN_GROUP", errno);
+    }
+    ip_mreqn request{};
+    std::memcpy(&request.imr_multiaddr, group.bytes, sizeof request.imr_multiaddr);
+    request.imr_ifindex = index;
+    return setsockopt(fd_, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request) == 0 ||
+           refused("setsockopt IP_ADD_MEMBERSHIP", errno);
   }
 
   // Who may does so beyond net.core.wmem_max and rmem_max; for others the kernel cuts the size
@@ -100,6 +119,14 @@ bool set_tcp(Setter& to, const SocketOptions& options) {
                  "setsockopt TCP_DEFER_ACCEPT"));
 }
 
+bool set_datagrams(Setter& to, int family, const SocketOptions& options) {
+  if (options.broadcast && !to.set(SOL_SOCKET, SO_BROADCAST, 1, "setsockopt SO_BROADCAST"))
+    return false;
+  for (const Address& group : options.multicast)
+    if (group.family == family && !to.join(group, options.interface)) return false;
+  return true;
+}
+
 }  // namespace
 
 bool set_socket_options(int fd, int family, const SocketOptions& options, SystemError& error) {
@@ -109,7 +136,8 @@ bool set_socket_options(int fd, int family, const SocketOptions& options, System
   socklen_t size = sizeof type;
   getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
   return set_any(to, options) && (!is_internet || set_internet(to, family == AF_INET6, options)) &&
-         (!is_internet || type != SOCK_STREAM || set_tcp(to, options));
+         (!is_internet || type != SOCK_STREAM || set_tcp(to, options)) &&
+         (!is_internet || type != SOCK_DGRAM || set_datagrams(to, family, options));
 }
 
 }  // namespace gaidaros

@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "address.h"
 
 namespace gaidaros {
 
@@ -24,6 +27,8 @@ struct SocketOptions {
   uint32_t fast_open = 0;          // length of its queue
   uint32_t defer_accept = 0;       // milliseconds
   bool multipath = false;
+  bool broadcast = false;
+  std::vector<Address> multicast;  // groups to join, of the socket's family
 };
 
 // Before bind(), on a socket of `family`. False: the kernel refuses what `error` names.

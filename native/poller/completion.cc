@@ -27,7 +27,7 @@ constexpr uint32_t kEntries = 1024;
 constexpr uint32_t kCompletions = 8 * kEntries;  // far above the submissions (pitfall 41)
 constexpr uint32_t kBuffers = 256;
 
-enum class Op : uint8_t { none, accept, receive, send, queued, foreign, bell };
+enum class Op : uint8_t { none, accept, receive, send, queued, foreign, bell, datagrams };
 
 uint64_t pack(Op op, uint32_t slot, uint32_t generation) {
   return uint64_t{static_cast<uint8_t>(op)} << 56 | uint64_t{slot & 0xffffff} << 32 | generation;
@@ -95,12 +95,19 @@ class CompletionPoller final : public Poller {
     if (!place.armed) arm_accept(listener);
   }
 
+  void watch_datagrams(uint16_t listener, int fd) override {
+    if (listeners_.size() <= listener) listeners_.resize(listener + 1u);
+    listeners_[listener].fd = fd;
+    listeners_[listener].op = Op::datagrams;
+    if (!listeners_[listener].armed) arm_datagrams(listener);
+  }
+
   // Submitted at once: until the request has ended it holds the socket open.
   void unwatch(uint16_t listener) override {
     Listening& place = listeners_[listener];
     place.fd = -1;
     if (!place.armed) return;
-    cancel(pack(Op::accept, listener, place.round));
+    cancel(pack(place.op, listener, place.round));
     place.armed = false;
     place.round++;
     submit();
@@ -212,7 +219,8 @@ class CompletionPoller final : public Poller {
   struct Listening {
     int fd = -1;
     bool armed = false;
-    uint32_t round = 0;  // generation of its accept request
+    uint32_t round = 0;  // generation of its request
+    Op op = Op::accept;
   };
   // A received piece of which a part had no room in the turn.
   struct Stalled {
@@ -260,6 +268,19 @@ class CompletionPoller final : public Poller {
     sqe->ioprio = IORING_ACCEPT_MULTISHOT;
     sqe->accept_flags = SOCK_CLOEXEC;
     sqe->user_data = pack(Op::accept, listener, place.round);
+    place.armed = true;
+    accepts_++;
+    operations_++;
+  }
+
+  // Not multishot: that tells of what comes, and not of what a full turn has left.
+  void arm_datagrams(uint16_t listener) {
+    Listening& place = listeners_[listener];
+    io_uring_sqe* sqe = prepare();
+    sqe->opcode = IORING_OP_POLL_ADD;
+    sqe->fd = place.fd;
+    sqe->poll32_events = POLLIN;
+    sqe->user_data = pack(Op::datagrams, listener, place.round);
     place.armed = true;
     accepts_++;
     operations_++;
@@ -396,6 +417,9 @@ class CompletionPoller final : public Poller {
         if (last && completion.res >= 0) arm_bell();
         if (last && completion.res < 0) bell_armed_ = false;
         return true;
+      case Op::datagrams:
+        handle_datagrams(completion);
+        return true;
       case Op::none:
         return true;
     }
@@ -416,6 +440,17 @@ class CompletionPoller final : public Poller {
       sink_.accept_failed(listener, -completion.res);
     }
     if (place.fd >= 0 && !place.armed) arm_accept(listener);
+  }
+
+  void handle_datagrams(const Completion& completion) {
+    auto listener = static_cast<uint16_t>(completion.user_data >> 32);
+    Listening& place = listeners_[listener];
+    bool current = static_cast<uint32_t>(completion.user_data) == place.round;
+    accepts_--;
+    if (!current) return;
+    place.armed = false;
+    if (place.fd >= 0 && completion.res > 0) sink_.readable(listener, completion.res & POLLERR);
+    if (place.fd >= 0 && !place.armed) arm_datagrams(listener);
   }
 
   bool handle_receive(const Completion& completion, bool last) {

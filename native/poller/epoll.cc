@@ -19,6 +19,7 @@ namespace gaidaros {
 namespace {
 
 constexpr uint32_t kListenerSlot = 0xffff0000;  // slots above name listeners
+constexpr uint32_t kDatagramSlot = 0xfffe0000;  // and these sockets of datagrams
 constexpr uint32_t kForeignSlot = 0xffffffff;
 constexpr uint32_t kBellSlot = 0xfffffffe;
 constexpr int kMaxEvents = 512;
@@ -57,6 +58,13 @@ class EpollPoller final : public Poller {
     if (listeners_.size() <= listener) listeners_.resize(listener + 1u, -1);
     listeners_[listener] = fd;
     control(EPOLL_CTL_ADD, fd, EPOLLIN, pack(kListenerSlot | listener, 0));
+  }
+
+  // Level-triggered in every case: what does not fit a turn is told again in the next.
+  void watch_datagrams(uint16_t listener, int fd) override {
+    if (listeners_.size() <= listener) listeners_.resize(listener + 1u, -1);
+    listeners_[listener] = fd;
+    control(EPOLL_CTL_ADD, fd, EPOLLIN, pack(kDatagramSlot | listener, 0));
   }
 
   // A paused listener leaves the set; ignoring its events would spin (pitfall 18).
@@ -212,6 +220,9 @@ class EpollPoller final : public Poller {
       return;  // waking was all
     } else if (slot >= kListenerSlot) {
       accept_from(static_cast<uint16_t>(slot & 0xffff));
+    } else if (slot >= kDatagramSlot) {
+      auto listener = static_cast<uint16_t>(slot & 0xffff);
+      if (listeners_[listener] >= 0) sink_.readable(listener, event.events & EPOLLERR);
     } else if (Connection* connection =
                    table_.find({slot, static_cast<uint32_t>(event.data.u64 >> 32)})) {
       handle(*connection, event.events);

@@ -35,6 +35,8 @@ class PollerSink {
   virtual void sent_queued(Connection& connection, uint32_t count) = 0;
   // The kernel knows the connection no more: its descriptor is closed.
   virtual void released(Connection& connection) = 0;
+  // A socket of datagrams has some, or errors in its queue.
+  virtual void readable(uint16_t listener, bool has_errors) = 0;
   // The turn takes no more records, or no more connections.
   virtual bool full() const = 0;
   // The wait is over: what is reported from here on happened now, not when the last turn began.
@@ -57,6 +59,8 @@ class Poller {
   // Everything below may be called from inside the sink's functions, except poll().
 
   virtual void watch(uint16_t listener, int fd) = 0;
+  // The same for a socket of datagrams, which the sink reads from by itself.
+  virtual void watch_datagrams(uint16_t listener, int fd) = 0;
   // Stops accepting until watch(). The descriptor stays open. Connections accepted meanwhile by the
   // kernel on our behalf are still reported.
   virtual void unwatch(uint16_t listener) = 0;

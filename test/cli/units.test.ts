@@ -9,11 +9,11 @@ import { reaches } from '../../lib/cli/machine.js'
 import { bytes, count, duration, ratio } from '../../lib/cli/numbers.js'
 import { portHolder } from '../../lib/cli/port-holder.js'
 import { summary, trafficLine } from '../../lib/cli/statistics.js'
+import { emptyStats } from '../../lib/engine/counters.js'
 import { endpoint } from '../../lib/engine/endpoint.js'
 import type { Address } from '../../lib/engine/engine.js'
 import { GaidarosError } from '../../lib/errors.js'
 import { OptionsError } from '../../lib/options/index.js'
-import { emptyStats } from '../../lib/server/stats.js'
 
 t.setTimeout(300_000)
 
@@ -90,14 +90,14 @@ t.test('the banner names addresses that can be connected to', async (t) => {
   const v6: Address = { address: '::', family: 'IPv6', port: 7000 }
   t.equal(endpoint(v6), '[::]:7000')
   const engine = { name: 'portable', description: 'node:net' }
-  const lines = banner({ engine, addresses: [v6], takesLines: true })
+  const lines = banner({ engine, addresses: [v6], takesLines: true, datagrams: false })
   t.match(lines[0], /^Gaidaros \d+\.\d+\.\d+, portable engine: node:net$/)
   t.strictSame(lines.slice(1), [
     'listening on [::]:7000',
     "try it: printf 'hello\\n' | nc -w 1 ::1 7000",
   ])
   t.match(
-    banner({ engine, addresses: [v6], takesLines: false }).at(-1),
+    banner({ engine, addresses: [v6], takesLines: false, datagrams: false }).at(-1),
     /^try it: nc -w 1 ::1 7000$/,
   )
 })

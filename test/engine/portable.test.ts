@@ -176,6 +176,8 @@ function makeOptions(setting: Setting): EngineOptions {
     pollTimeout: 1000,
     busyPoll: 0,
     quickAck: false,
+    datagrams: false,
+    amplification: 0,
     socket: SOCKET,
     framer: LINE,
     proxy: { versions: 'off', timeout: 0, allow: [] },
@@ -201,6 +203,8 @@ const SOCKET = {
   fastOpen: 0,
   deferAccept: 0,
   multipath: false,
+  broadcast: false,
+  multicast: [],
 }
 const ANY = { address: '127.0.0.1', port: 0, backlog: 511, v6only: false }
 

@@ -1,8 +1,8 @@
 // What happened between two snapshots, a second.
 
 import type { ProcessSnapshot, Snapshot } from '../../control/snapshot.js'
+import { emptyStats } from '../../engine/counters.js'
 import { between, type Distribution, noDurations } from '../../engine/distribution.js'
-import { emptyStats } from '../../server/stats.js'
 import { sum } from '../numbers.js'
 
 const COUNTERS = [

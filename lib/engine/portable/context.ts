@@ -2,9 +2,9 @@
 // end of the event in hand. Everything runs on the thread that made the engine.
 
 import { type JsFramer, makeFramer } from '../../frame/framer.js'
+import { emptyStats } from '../counters.js'
 import type { EngineOptions, EngineStats, Limits } from '../engine.js'
 import type { Connection } from './connection.js'
-import { makeCounters } from './counters.js'
 import { Spool } from './spool.js'
 import { Table } from './table.js'
 import { Timing } from './timing.js'
@@ -21,7 +21,7 @@ export class Context {
   limits: Limits
   /** undefined: framing is done above (chunk). */
   readonly framer: JsFramer | undefined
-  readonly counters: EngineStats = makeCounters()
+  readonly counters: EngineStats = emptyStats()
   readonly table = new Table()
   readonly spool = new Spool()
   readonly timing = new Timing()

@@ -21,6 +21,7 @@ import { shutdown } from './shutdown.js'
 import { statistics } from './statistics.js'
 import { streaming } from './streaming.js'
 import { timers } from './timers.js'
+import { udp } from './udp.js'
 import { unix } from './unix.js'
 
 export const SUBJECTS: Record<string, Cases> = {
@@ -42,6 +43,7 @@ export const SUBJECTS: Record<string, Cases> = {
   addresses,
   'PROXY protocol': proxy,
   'unix sockets': unix,
+  UDP: udp,
   'start and stop': shutdown,
   statistics,
   'bad input': badinput,
@@ -57,6 +59,7 @@ const FILES: Record<string, string> = {
   addresses: 'options',
   'PROXY protocol': 'proxy',
   'unix sockets': 'unix',
+  UDP: 'udp',
   'start and stop': 'shutdown',
   'bad input': 'badinput',
 }

@@ -1,7 +1,7 @@
 // The engine of a worker that is reached by messages: each batch that comes is a turn, and what is said in it, or
 // between turns, goes back in one message when the loop comes round. Shows the dispatcher what any engine does.
 
-import { emptyStats } from '../../../server/stats.js'
+import { emptyStats } from '../../counters.js'
 import type { ConnectionInfo, ConnectionList, EngineHost, EngineStats } from '../../engine.js'
 import {
   ANSWER,
@@ -36,6 +36,7 @@ const UNKNOWN: ConnectionInfo = {
 export type Post = (batch: Batch, then: () => void) => void
 
 export class MessageEngine implements WorkerEngine {
+  readonly isDatagram = false
   readonly name = 'portable'
   readonly description = 'worker'
   readonly bigs = NO_BIGS

@@ -1,11 +1,11 @@
-// Statistics of the portable engine.
+// The statistics of an engine that has not served.
 
-import { noDurations } from '../distribution.js'
-import type { EngineStats } from '../engine.js'
-import { type CloseReason, REASONS } from '../reasons.js'
+import { noDurations } from './distribution.js'
+import type { EngineStats } from './engine.js'
+import { type CloseReason, REASONS } from './reasons.js'
 
 /** All counters at zero. */
-export function makeCounters(): EngineStats {
+export function emptyStats(): EngineStats {
   const closed = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<
     CloseReason,
     number
@@ -24,6 +24,10 @@ export function makeCounters(): EngineStats {
     accept_paused_resources: 0,
     accept_errors: 0,
     turns: 0,
+    datagrams_cut: 0,
+    datagrams_held_back: 0,
+    datagrams_unsent: 0,
+    icmp_errors: 0,
     syscalls: {},
     closed,
     latency: noDurations(),

@@ -1,0 +1,196 @@
+// Datagrams: each is a request, and a connection of its own to the host. Received and sent in
+// batches; their bytes lie close together in the slab, so that a handler that keeps one keeps
+// little else.
+
+#include "datagrams.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "loop.h"
+
+namespace gaidaros {
+
+namespace {
+
+constexpr uint32_t kSmall = 2048;  // longer ones get memory of their own
+constexpr uint32_t kFewest = 16;   // a slab with room for fewer of them is replaced
+constexpr int kMaxRounds = 8;      // receives of one socket in a turn
+
+}  // namespace
+
+void Loop::readable(uint16_t listener, bool has_errors) {
+  int fd = listeners_[listener].fd;
+  if (has_errors) stats_.icmp_errors += drain_errors(fd);
+  for (int round = 0; round < kMaxRounds && listeners_[listener].watched; round++) {
+    uint32_t room = std::min(kMaxRecords - record_count_, slab_room() / kSmall);
+    if (slab_room() / kSmall < kFewest && renew_slab()) room = kMaxRecords - record_count_;
+    room = std::min({room, kMostDatagrams, slab_room() / kSmall});
+    if (room == 0) return;
+    int count = datagrams_->receiver.receive(fd, room, stats_.syscalls);
+    if (count < 0 && errno == EINTR) continue;
+    // Whatever it says of one datagram, the socket goes on (pitfall 29).
+    if (count < 0) stats_.icmp_errors++;
+    for (int i = 0; i < count; i++) take_datagram(listener, static_cast<uint32_t>(i));
+    if (count >= 0 && static_cast<uint32_t>(count) < room) return;
+  }
+}
+
+void Loop::take_datagram(uint16_t listener, uint32_t index) {
+  const DatagramReceiver& receiver = datagrams_->receiver;
+  uint32_t length = receiver.length(index);
+  stats_.bytes_in += length;
+  uint32_t most = options_.limits.max_frame_size;
+  if (receiver.is_cut(index) || (most > 0 && length > most)) {
+    stats_.datagrams_cut++;
+    return;
+  }
+  Flights& flights = datagrams_->flights;
+  uint32_t slot = flights.begin(listener, receiver.sender(index), length);
+  Record& record = memory_.records[record_count_++];
+  record = {static_cast<uint32_t>(RecordKind::request),
+            slot,
+            flights.at(slot).generation,
+            0,
+            slab_at_,
+            length,
+            0,
+            0};
+  if (length > kSmall) {
+    bigs_.push_back(host_.new_big(length));
+    record.kind |= kRecordBig;
+    record.offset = static_cast<uint32_t>(bigs_.size() - 1);
+    receiver.copy(index, const_cast<uint8_t*>(bigs_.back()));
+  } else {
+    receiver.copy(index, slab_ + slab_at_);
+    slab_at_ += length;
+  }
+  if (!wholes_.empty()) wholes_[record_count_ - 1] = bytes_of(record);
+  stats_.accepted++;
+  stats_.active++;
+  stats_.requests++;
+  uint32_t limit = options_.limits.max_connections;
+  if (limit > 0 && flights.live() >= limit) pause_accepting(kPauseLimit);
+}
+
+void Loop::apply_datagram(uint32_t index) {
+  const Record& record = memory_.records[index];
+  const Reply& reply = memory_.replies[index];
+  ConnId id{record.slot, record.generation};
+  Flight* flight = datagrams_->flights.find(id);
+  if (flight == nullptr) return;
+  auto kind = static_cast<RecordKind>(record.kind & 0xff);
+  if (kind == RecordKind::closed) return datagrams_->flights.told(id.slot);
+  if (kind != RecordKind::request || !flight->live) return;
+  switch (static_cast<Answer>(reply.kind & 0xff)) {
+    case Answer::failed:
+      return end_flight(id.slot, Reason::handler_error);
+    case Answer::later:
+      datagrams_->late.push_back({id, now_});
+      return;
+    default:
+      // An empty reply is a datagram, no reply is none.
+      if (static_cast<Answer>(reply.kind & 0xff) != Answer::none)
+        send_datagram(*flight, answer_bytes(record, reply, index));
+      answered_now_++;
+      stats_.replies++;
+      end_flight(id.slot, Reason::done);
+  }
+}
+
+// With copying_ the bytes do not outlive the call.
+void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
+  uint64_t most = uint64_t{options_.datagrams.amplification} * flight.length;
+  if (options_.datagrams.amplification > 0 && flight.sent + bytes.size() > most) {
+    stats_.datagrams_held_back++;
+    return;
+  }
+  flight.sent += static_cast<uint32_t>(bytes.size());
+  if (bytes.size() > kMostDatagramBytes) {
+    stats_.datagrams_unsent++;
+    return;
+  }
+  if (copying_) {
+    if (bytes.size() > kOutBytes - arena_at_) flush();
+    uint8_t* copy = arena_.get() + arena_at_;
+    if (!bytes.empty()) std::memcpy(copy, bytes.data(), bytes.size());
+    arena_at_ += static_cast<uint32_t>(bytes.size());
+    bytes = {copy, bytes.size()};
+  }
+  const Listener& listener = listeners_[flight.listener];
+  datagrams_->out.push_back({listener.fd, listener.family, flight.sender, bytes});
+  if (!delivering_) host_.wake();
+}
+
+void Loop::flush_datagrams() {
+  std::vector<OutgoingDatagram>& out = datagrams_->out;
+  if (out.empty()) return;
+  Sent sent = send_datagrams(out, stats_.syscalls);
+  stats_.bytes_out += sent.bytes;
+  stats_.datagrams_unsent += out.size() - sent.count;
+  out.clear();
+}
+
+int64_t Loop::reply_datagram(ConnId id, std::span<const uint8_t> bytes, bool is_last) {
+  Flight* flight = datagrams_->flights.find(id);
+  if (flight == nullptr || !flight->live) return -1;
+  copying_ = true;
+  if (!bytes.empty()) send_datagram(*flight, bytes);
+  copying_ = false;
+  if (!is_last) return 0;
+  stats_.replies++;
+  end_flight(id.slot, Reason::done);
+  return 0;
+}
+
+// Nothing more is sent to its sender.
+void Loop::end_flight(uint32_t slot, Reason reason) {
+  Flight& flight = datagrams_->flights.at(slot);
+  if (!flight.live) return;
+  flight.watched = flight.watched || is_abnormal(reason);
+  stats_.active--;
+  stats_.closed[static_cast<unsigned>(reason)]++;
+  uint32_t generation = flight.generation;
+  datagrams_->flights.end(slot);
+  if (flight.mourned) {
+    events_.push_back({static_cast<uint32_t>(RecordKind::closed), slot, generation, 1, 0, 0,
+                       static_cast<uint32_t>(reason), 0});
+    if (!delivering_) host_.wake();
+  }
+  uint32_t limit = options_.limits.max_connections;
+  if (accept_paused_ & kPauseLimit && (limit == 0 || datagrams_->flights.live() < limit))
+    resume_accepting(kPauseLimit);
+}
+
+// Those that nobody has answered in time, and all of them when the server's own has run out.
+void Loop::expire_flights() {
+  uint32_t limit = options_.limits.handler_timeout;
+  bool over = closing_ && static_cast<int32_t>(now_ - close_at_) >= 0;
+  std::deque<LateFlight>& late = datagrams_->late;
+  while (!late.empty()) {
+    const Flight* flight = datagrams_->flights.find(late.front().id);
+    bool is_live = flight != nullptr && flight->live;
+    bool is_due = limit > 0 && now_ - late.front().since >= limit;
+    if (is_live && !is_due && !over) break;
+    uint32_t slot = late.front().id.slot;
+    late.pop_front();
+    if (is_live) end_flight(slot, over ? Reason::shutdown : Reason::handler_timeout);
+  }
+}
+
+std::optional<ConnectionMeta> Loop::meta_of_datagram(ConnId id) {
+  Flight* flight = datagrams_ ? datagrams_->flights.find(id) : nullptr;
+  if (flight == nullptr) return std::nullopt;
+  ConnectionMeta meta;
+  meta.remote = flight->sender;
+  meta.local = local_address(listeners_[flight->listener].fd);
+  meta.bytes_in = flight->length;
+  meta.bytes_out = flight->sent;
+  meta.requests = 1;
+  return meta;
+}
+
+uint32_t Loop::datagrams_in_flight() const { return datagrams_ ? datagrams_->flights.live() : 0; }
+
+}  // namespace gaidaros

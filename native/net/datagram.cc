@@ -1,0 +1,157 @@
+#include "datagram.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace gaidaros {
+
+namespace {
+
+bool set(int fd, int level, int name, int value) {
+  return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+int fail(int fd, const char* call, SystemError& error) {
+  if (!error) error = {call, errno};
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
+// Errors that ICMP reports for a sender come by the error queue and not as the outcome of the next
+// call, which has nothing to do with them (pitfall 29).
+bool report_errors(int fd, bool is_v6) {
+  return is_v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) && set(fd, IPPROTO_IP, IP_RECVERR, 1)
+               : set(fd, IPPROTO_IP, IP_RECVERR, 1);
+}
+
+}  // namespace
+
+// No SO_REUSEADDR: of UDP sockets the last one that is bound so takes the port away from the
+// others.
+int open_datagram_socket(const ListenOptions& options, SystemError& error) {
+  int family = options.address.family;
+  int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail(fd, "socket", error);
+  if (options.reuseport && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
+    return fail(fd, "setsockopt", error);
+  if (options.address.is_v6() && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6only))
+    return fail(fd, "setsockopt", error);
+  if (!report_errors(fd, options.address.is_v6())) return fail(fd, "setsockopt", error);
+  if (!set_socket_options(fd, family, options.socket, error)) return fail(fd, "", error);
+  sockaddr_storage storage;
+  socklen_t size = options.address.to(storage);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&storage), size) != 0) return fail(fd, "bind", error);
+  return fd;
+}
+
+bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options,
+                           SystemError& error) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_DGRAM) {
+    error = {"getsockopt", errno != 0 ? errno : EINVAL};
+    return false;
+  }
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  int family = local_address(fd).family;
+  report_errors(fd, family == AF_INET6);
+  return !options || set_socket_options(fd, family, *options, error);
+}
+
+DatagramReceiver::DatagramReceiver()
+    : first_(new uint8_t[kMostDatagrams * kFirst]),
+      second_(new uint8_t[size_t{kMostDatagrams} * kSecond]) {
+  for (uint32_t i = 0; i < kMostDatagrams; i++) {
+    parts_[i][0] = {first_.get() + i * kFirst, kFirst};
+    parts_[i][1] = {second_.get() + size_t{i} * kSecond, kSecond};
+    headers_[i].msg_hdr.msg_iov = parts_[i].data();
+    headers_[i].msg_hdr.msg_iovlen = 2;
+    headers_[i].msg_hdr.msg_name = &senders_[i];
+  }
+}
+
+int DatagramReceiver::receive(int fd, uint32_t most, Syscalls& counts) {
+  most = std::min(most, kMostDatagrams);
+  for (uint32_t i = 0; i < most; i++) headers_[i].msg_hdr.msg_namelen = sizeof senders_[i];
+  counts.recv++;
+  int count = recvmmsg(fd, headers_.data(), most, MSG_DONTWAIT, nullptr);
+  return count < 0 && errno == EAGAIN ? 0 : count;
+}
+
+void DatagramReceiver::copy(uint32_t index, uint8_t* to) const {
+  uint32_t size = length(index);
+  uint32_t first = std::min(size, kFirst);
+  std::memcpy(to, parts_[index][0].iov_base, first);
+  if (size > first) std::memcpy(to + first, parts_[index][1].iov_base, size - first);
+}
+
+namespace {
+
+// A run of datagrams of one socket.
+Sent send_run(std::span<const OutgoingDatagram> run, Syscalls& counts) {
+  std::array<mmsghdr, kMostDatagrams> headers;
+  std::array<iovec, kMostDatagrams> parts;
+  std::array<sockaddr_storage, kMostDatagrams> receivers;
+  for (size_t i = 0; i < run.size(); i++) {
+    parts[i] = {const_cast<uint8_t*>(run[i].bytes.data()), run[i].bytes.size()};
+    headers[i] = {};
+    headers[i].msg_hdr.msg_name = &receivers[i];
+    headers[i].msg_hdr.msg_namelen = run[i].to.to(receivers[i], run[i].family);
+    headers[i].msg_hdr.msg_iov = &parts[i];
+    headers[i].msg_hdr.msg_iovlen = 1;
+  }
+  Sent sent;
+  bool again = false;  // the same one: the error may have been an earlier one's
+  for (size_t at = 0; at < run.size();) {
+    counts.send++;
+    int count = sendmmsg(run.front().fd, headers.data() + at,
+                         static_cast<unsigned>(run.size() - at), MSG_DONTWAIT);
+    if (count <= 0) {
+      bool retry = !again && (errno == EINTR || errno == ECONNREFUSED || errno == EHOSTUNREACH ||
+                              errno == ENETUNREACH);
+      if (!retry) at++;
+      again = retry;
+      continue;
+    }
+    for (int i = 0; i < count; i++) sent.bytes += headers[at + static_cast<size_t>(i)].msg_len;
+    sent.count += static_cast<uint64_t>(count);
+    at += static_cast<size_t>(count);
+    again = false;
+  }
+  return sent;
+}
+
+}  // namespace
+
+Sent send_datagrams(std::span<const OutgoingDatagram> datagrams, Syscalls& counts) {
+  Sent all;
+  for (size_t begin = 0; begin < datagrams.size();) {
+    size_t end = begin + 1;
+    while (end < datagrams.size() && end - begin < kMostDatagrams &&
+           datagrams[end].fd == datagrams[begin].fd)
+      end++;
+    Sent sent = send_run(datagrams.subspan(begin, end - begin), counts);
+    all.bytes += sent.bytes;
+    all.count += sent.count;
+    begin = end;
+  }
+  return all;
+}
+
+uint32_t drain_errors(int fd) {
+  uint32_t count = 0;
+  for (;; count++) {
+    uint8_t control[512];
+    msghdr header{};
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    if (recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return count;
+  }
+}
+
+}  // namespace gaidaros

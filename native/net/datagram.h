@@ -1,0 +1,74 @@
+// Datagrams in batches: recvmmsg(2) and sendmmsg(2), and errors that ICMP has reported. The only
+// place that knows of message headers.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "../core/stats.h"
+#include "address.h"
+#include "socket.h"
+
+namespace gaidaros {
+
+constexpr uint32_t kMostDatagrams = 256;        // a call
+constexpr uint32_t kMostDatagramBytes = 65535;  // 65 507 of them over IPv4 (RFC 768)
+
+// A bound, non-blocking UDP socket, or -1 with `error` set.
+int open_datagram_socket(const ListenOptions& options, SystemError& error);
+// Takes over one that is bound already.
+bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options, SystemError& error);
+
+// Receives up to kMostDatagrams at once. What it has received stays until the next receive().
+class DatagramReceiver {
+ public:
+  DatagramReceiver();
+
+  // How many there are now, at most `most`; 0 when none is there, -1 with errno otherwise.
+  int receive(int fd, uint32_t most, Syscalls& counts);
+
+  uint32_t length(uint32_t index) const { return headers_[index].msg_len; }
+  // It was longer than kMostDatagramBytes.
+  bool is_cut(uint32_t index) const { return headers_[index].msg_hdr.msg_flags & MSG_TRUNC; }
+  Address sender(uint32_t index) const { return Address::from(senders_[index]); }
+  // Copies its bytes; `to` has room for length().
+  void copy(uint32_t index, uint8_t* to) const;
+
+ private:
+  // Most datagrams fit the first part; the pages of the second are only touched by those that do
+  // not.
+  static constexpr uint32_t kFirst = 2048;
+  static constexpr uint32_t kSecond = kMostDatagramBytes - kFirst + 1;
+
+  std::array<mmsghdr, kMostDatagrams> headers_{};
+  std::array<std::array<iovec, 2>, kMostDatagrams> parts_{};
+  std::array<sockaddr_storage, kMostDatagrams> senders_{};
+  std::unique_ptr<uint8_t[]> first_;
+  std::unique_ptr<uint8_t[]> second_;
+};
+
+struct OutgoingDatagram {
+  int fd;
+  int family;  // of the socket
+  Address to;
+  std::span<const uint8_t> bytes;
+};
+
+// Sends all of `datagrams`, runs of one socket by one call. One that the kernel does not take, for
+// want of room or of a route, is left out: returns the bytes and the number that were sent.
+struct Sent {
+  uint64_t bytes = 0;
+  uint64_t count = 0;
+};
+Sent send_datagrams(std::span<const OutgoingDatagram> datagrams, Syscalls& counts);
+
+// Takes what the socket's error queue holds (ip(7), IP_RECVERR). Returns how many errors it were.
+uint32_t drain_errors(int fd);
+
+}  // namespace gaidaros

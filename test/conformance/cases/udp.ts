@@ -1,0 +1,343 @@
+// Datagrams: each is a request, and its reply goes back to where it came from.
+
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import type { Test } from 'tap'
+import type { Connection } from '../../../lib/handler/contract.js'
+import type { Case, Cases, Context } from '../case.js'
+import { until } from '../deadline.js'
+import type { Served } from '../served.js'
+
+/** A client with a socket of its own. Datagrams may be lost where a machine is busy: what matters is asked again. */
+class Peer {
+  readonly socket: Socket
+  readonly got: Buffer[] = []
+  readonly from: RemoteInfo[] = []
+
+  private constructor(t: Test, type: 'udp4' | 'udp6') {
+    this.socket = createSocket(type)
+    this.socket.on('message', (bytes, from) => {
+      this.got.push(bytes)
+      this.from.push(from)
+    })
+    t.teardown(() => this.socket.close())
+  }
+
+  static async make(t: Test, type: 'udp4' | 'udp6' = 'udp4'): Promise<Peer> {
+    const peer = new Peer(t, type)
+    peer.socket.bind(0, type === 'udp4' ? '127.0.0.1' : '::1')
+    await once(peer.socket, 'listening')
+    return peer
+  }
+
+  get port(): number {
+    return this.socket.address().port
+  }
+
+  send(served: Served, bytes: Buffer | string, host?: string): void {
+    this.socket.send(
+      bytes,
+      served.port,
+      host ?? (this.socket.address().family === 'IPv6' ? '::1' : '127.0.0.1'),
+    )
+  }
+
+  /** The answer as text. */
+  async told(served: Served, bytes: Buffer | string, host?: string): Promise<string> {
+    return String(await this.ask(served, bytes, host))
+  }
+
+  /** Sends until an answer comes. */
+  async ask(served: Served, bytes: Buffer | string, host?: string): Promise<Buffer> {
+    this.got.length = 0
+    let last = 0
+    await until(
+      () => {
+        if (this.got.length === 0 && performance.now() - last > 1000) {
+          last = performance.now()
+          this.send(served, bytes, host)
+        }
+        return this.got.length > 0
+      },
+      () => `an answer to ${bytes.length} bytes`,
+    )
+    return this.got[0] as Buffer
+  }
+}
+
+const serve = (ctx: Context, options: Record<string, unknown> = {}): Promise<Served> =>
+  ctx.serve({ protocol: 'UDP', ...options })
+
+/** A case for engines that serve datagrams. */
+const native =
+  (run: Case): Case =>
+  async (t, ctx) => {
+    if (ctx.variant.engine === 'native') return run(t, ctx)
+    t.pass('UDP', { skip: 'the portable engine serves no datagrams in this version' })
+  }
+
+const cases: Cases = {
+  'a datagram is a request, its reply goes back': async (t, ctx) => {
+    const served = await serve(ctx)
+    const peer = await Peer.make(t)
+    t.equal(await peer.told(served, 'no newline'), 'no newline')
+    t.equal(await peer.told(served, 'two\nlines\n'), 'two\nlines\n')
+  },
+
+  'of any length': async (t, ctx) => {
+    const served = await serve(ctx)
+    const peer = await Peer.make(t)
+    for (const length of [1, 64, 2047, 2048, 2049, 9000, 65_507]) {
+      const bytes = Buffer.alloc(length, length % 251)
+      t.ok((await peer.ask(served, bytes)).equals(bytes), `${length} bytes`)
+    }
+  },
+
+  'an empty one': async (t, ctx) => {
+    const served = await serve(ctx)
+    const peer = await Peer.make(t)
+    t.equal((await peer.ask(served, '')).length, 0)
+  },
+
+  'many senders do not mix': async (t, ctx) => {
+    const served = await serve(ctx, {
+      handleRequest: (request: Buffer, { remote }: Connection) => `${remote.port} ${request}`,
+    })
+    const peers = await Promise.all(Array.from({ length: 20 }, () => Peer.make(t)))
+    for (let round = 0; round < 10; round++)
+      await Promise.all(
+        peers.map(async (peer) => {
+          t.equal(String(await peer.ask(served, `r${round}`)), `${peer.port} r${round}`)
+        }),
+      )
+  },
+
+  'replies that are late, in any order': async (t, ctx) => {
+    const served = await serve(ctx, {
+      handleRequest: async (request: Buffer) => {
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 20))
+        return `late ${request}`
+      },
+    })
+    const peers = await Promise.all(Array.from({ length: 20 }, () => Peer.make(t)))
+    await Promise.all(
+      peers.map(async (peer, i) => t.equal(String(await peer.ask(served, `${i}`)), `late ${i}`)),
+    )
+    await served.reach(({ active }) => active === 0, 'nothing in flight')
+  },
+
+  'a stream is a datagram each': async (t, ctx) => {
+    const served = await serve(ctx, {
+      async *handleRequest() {
+        yield 'one'
+        yield 'two'
+      },
+    })
+    const peer = await Peer.make(t)
+    await peer.ask(served, 'go')
+    await until(
+      () => peer.got.length >= 2,
+      () => `two datagrams: ${peer.got.join()}`,
+    )
+    t.same(peer.got.slice(0, 2).map(String), ['one', 'two'])
+  },
+
+  'write() sends besides the reply': async (t, ctx) => {
+    const served = await serve(ctx, {
+      handleRequest: (_: Buffer, connection: Connection) => {
+        connection.write('first')
+        return 'second'
+      },
+    })
+    const peer = await Peer.make(t)
+    await peer.ask(served, 'go')
+    await until(
+      () => peer.got.length >= 2,
+      () => `two datagrams: ${peer.got.join()}`,
+    )
+    t.same(peer.got.slice(0, 2).map(String).sort(), ['first', 'second'])
+  },
+
+  'no answer is no datagram': async (t, ctx) => {
+    const served = await serve(ctx, {
+      handleRequest: (request: Buffer) => (request[0] === 33 ? undefined : request),
+    })
+    const peer = await Peer.make(t)
+    peer.send(served, '!')
+    t.equal(await peer.told(served, 'a'), 'a')
+    t.equal(peer.got.length, 1)
+    await served.reach(({ replies }) => replies >= 2, 'both were handled')
+  },
+
+  'a handler that throws costs its datagram alone': async (t, ctx) => {
+    const served = await serve(ctx, {
+      handleRequest: (request: Buffer) => {
+        if (request[0] === 33) throw new Error('no')
+        return request
+      },
+    })
+    const peers = await Promise.all(Array.from({ length: 8 }, () => Peer.make(t)))
+    for (const peer of peers) peer.send(served, '!')
+    await Promise.all(
+      peers.map(async (peer, i) => t.equal(await peer.told(served, `${i}`), `${i}`)),
+    )
+    await served.reachClosed('handler_error', 1)
+    await served.logged(/handler error/)
+  },
+
+  handle_batch: async (t, ctx) => {
+    const served = await serve(ctx, {
+      handleBatch: (batch: Iterable<{ reply(with_: unknown): void }>) => {
+        for (const request of batch) request.reply(request)
+      },
+    })
+    const peer = await Peer.make(t)
+    t.equal(await peer.told(served, 'batched'), 'batched')
+  },
+
+  'strings: decode_request and encode_response': async (t, ctx) => {
+    const served = await serve(ctx, {
+      decodeRequest: 'utf8',
+      handleRequest: (request: string) => request.toUpperCase(),
+    })
+    const peer = await Peer.make(t)
+    t.equal(await peer.told(served, 'grüße'), 'GRÜSSE')
+  },
+
+  'longer than max_frame_size: dropped and counted': async (t, ctx) => {
+    const served = await serve(ctx, { maxFrameSize: 100 })
+    const peer = await Peer.make(t)
+    peer.send(served, Buffer.alloc(101))
+    t.equal((await peer.ask(served, Buffer.alloc(100))).length, 100)
+    await served.reach(({ datagrams_cut }) => datagrams_cut === 1, 'one was dropped')
+    t.equal(peer.got.length, 1)
+  },
+
+  'udp_amplification holds replies back': async (t, ctx) => {
+    const served = await serve(ctx, {
+      udpAmplification: 3,
+      handleRequest: (request: Buffer) => 'x'.repeat(Number(request)),
+    })
+    const peer = await Peer.make(t)
+    peer.send(served, '7') // three bytes at most
+    t.equal((await peer.ask(served, '3')).length, 3)
+    await served.reach((stats) => stats.datagrams_held_back === 1, 'one was held back')
+    t.equal(peer.got.length, 1)
+  },
+
+  'a reply that is too long is not sent, and nothing ends': async (t, ctx) => {
+    const served = await serve(ctx, {
+      handleRequest: (request: Buffer) => (request[0] === 33 ? Buffer.alloc(70_000) : request),
+    })
+    const peer = await Peer.make(t)
+    peer.send(served, '!')
+    t.equal(await peer.told(served, 'a'), 'a')
+    await served.reach((stats) => stats.datagrams_unsent === 1, 'one was not sent')
+  },
+
+  'senders that are gone: what ICMP reports is counted, and nobody else is concerned': async (
+    t,
+    ctx,
+  ) => {
+    const served = await serve(ctx, {
+      handleRequest: async (request: Buffer) => {
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        return request
+      },
+    })
+    const gone = createSocket('udp4')
+    gone.bind(0, '127.0.0.1')
+    await once(gone, 'listening')
+    await new Promise((resolve) => gone.send('bye', served.port, '127.0.0.1', resolve))
+    await served.reach(({ requests }) => requests === 1, 'its datagram')
+    gone.close()
+    await served.reach((stats) => stats.icmp_errors >= 1, 'an error by ICMP')
+    const peer = await Peer.make(t)
+    t.equal(await peer.told(served, 'still here'), 'still here')
+  },
+
+  'handler_timeout lets go of a datagram': async (t, ctx) => {
+    const served = await serve(ctx, {
+      handlerTimeout: '200ms',
+      pollTimeout: '50ms',
+      handleRequest: (request: Buffer) =>
+        request[0] === 33 ? new Promise(() => undefined) : request,
+    })
+    const peer = await Peer.make(t)
+    peer.send(served, '!')
+    await served.reachClosed('handler_timeout')
+    t.equal(await peer.told(served, 'a'), 'a')
+    await served.logged(/handler_timeout.*127\.0\.0\.1/)
+  },
+
+  'max_connections bounds what is in flight': async (t, ctx) => {
+    const served = await serve(ctx, {
+      maxConnections: 2,
+      handlerTimeout: '300ms',
+      pollTimeout: '50ms',
+      handleRequest: (request: Buffer) =>
+        request[0] === 33 ? new Promise(() => undefined) : request,
+    })
+    const peer = await Peer.make(t)
+    for (let i = 0; i < 5; i++) peer.send(served, '!')
+    // It is read once the others have been given up.
+    t.equal(await peer.told(served, 'a'), 'a')
+    t.ok((await served.stats()).accept_paused_limit >= 1)
+  },
+
+  'the connection says what it is': async (t, ctx) => {
+    const served = await serve(ctx, {
+      handleRequest: (_: Buffer, { protocol, remote, local, bytesIn }: Connection) =>
+        `${protocol} ${remote.address} ${local.address} ${local.port} ${bytesIn}`,
+    })
+    const peer = await Peer.make(t)
+    t.equal(await peer.told(served, 'who'), `UDP 127.0.0.1 127.0.0.1 ${served.port} 3`)
+  },
+
+  'IPv6, and both versions on one socket': async (t, ctx) => {
+    const served = await serve(ctx, {
+      host: '::',
+      handleRequest: (_: Buffer, { remote }: Connection) => remote.address,
+    })
+    const [four, six] = [await Peer.make(t), await Peer.make(t, 'udp6')]
+    t.equal(await four.told(served, 'a'), '127.0.0.1')
+    t.equal(await six.told(served, 'a'), '::1')
+  },
+
+  'a port in use': async (t, ctx) => {
+    const served = await serve(ctx)
+    const second = ctx.make({ protocol: 'UDP', port: served.port })
+    await t.rejects(second.listen(), { code: 'ERR_GAIDAROS_LISTEN', errnoCode: 'EADDRINUSE' })
+  },
+
+  'multicast: a group is joined': async (t, ctx) => {
+    const served = await serve(ctx, {
+      host: '0.0.0.0',
+      udpMulticast: ['239.255.71.1'],
+      socketInterface: 'lo',
+    })
+    const peer = await Peer.make(t)
+    peer.socket.setMulticastInterface('127.0.0.1')
+    t.equal(await peer.told(served, 'group', '239.255.71.1'), 'group')
+  },
+
+  'close() lets late replies out': async (t, ctx) => {
+    const served = await serve(ctx, {
+      shutdownGrace: '10s',
+      handleRequest: async (request: Buffer) => {
+        await new Promise((resolve) => setTimeout(resolve, 200))
+        return request
+      },
+    })
+    const peer = await Peer.make(t)
+    peer.send(served, 'late')
+    await served.reach(({ requests }) => requests === 1, 'its datagram')
+    await served.server.close()
+    await until(() => peer.got.length === 1, 'the late reply')
+    t.equal(String(peer.got[0]), 'late')
+  },
+}
+
+export const udp: Cases = Object.fromEntries(
+  Object.entries(cases).map(([name, run]) => [name, native(run)]),
+)
