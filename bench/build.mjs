@@ -27,6 +27,7 @@ const PROGRAMS = {
   'raw-epoll-edge': { ...c, sources: ['peers/raw-epoll.c'], headers: PEER_HEADERS, define: ['-DEDGE=1'] },
   'raw-epoll-level': { ...c, sources: ['peers/raw-epoll.c'], headers: PEER_HEADERS, define: ['-DEDGE=0'] },
   'raw-uring': { ...c, sources: ['peers/raw-uring.c'], headers: PEER_HEADERS },
+  'raw-udp': { ...c, sources: ['peers/raw-udp.c'], headers: PEER_HEADERS },
   libuv: { ...c, sources: ['peers/libuv.c'], headers: [], libraries: ['-luv'] },
 }
 

@@ -38,7 +38,7 @@ const OPTIONS = {
   rounds: { type: 'string' },
   seconds: { type: 'string' },
   warmup: { type: 'string', default: '0.2' },
-  size: { type: 'string', default: '32' },
+  size: { type: 'string' },
   'server-core': { type: 'string', default: '0' },
   'client-core': { type: 'string', default: '1' },
   quick: { type: 'boolean', default: false },
@@ -58,14 +58,15 @@ function readPlan(args) {
   const list = (texts) => texts.flatMap((text) => text.split(',')).filter(Boolean)
   const number = (name, otherwise, least, most) => numberOf(name, values[name] ?? String(otherwise), least, most)
   const lastCore = availableParallelism() - 1
+  const suite = selectSuite(values.suite, list(values.cell), list(values.peer))
   return {
     help: values.help,
     check: values.check,
-    suite: selectSuite(values.suite, list(values.cell), list(values.peer)),
+    suite,
     rounds: number('rounds', values.quick ? 3 : 9, 1, 1000),
     seconds: number('seconds', values.quick ? 0.25 : 0.6, 0.05, 600),
     warmup: number('warmup', 0.2, 0, 600),
-    size: number('size', 32, 2, 1 << 20),
+    size: number('size', suite.size ?? 32, 2, 1 << 20),
     serverCore: number('server-core', 0, 0, lastCore),
     clientCore: number('client-core', 1, 0, lastCore),
   }
@@ -75,14 +76,21 @@ async function measure(cell, plan, servers) {
   const taking = servers.filter((server) => !server.absent)
   if (taking[0]?.name !== plan.suite.reference) throw new Error(`the reference is absent:\n${describePeers(servers)}`)
   const names = taking.map((server) => server.name)
-  const { pinned, block } = plan.suite
-  const rounds = new Rounds(taking, { ...plan, ...cell, pinned, block })
+  const { pinned, block, udp } = plan.suite
+  const rounds = new Rounds(taking, { ...plan, ...cell, pinned, block, udp })
   const done = await rounds.run(plan.rounds, (round, index) => {
     console.log(`  round ${index}/${plan.rounds}: ${progress(round, names)}`)
   })
   const rows = summarize(done, names)
-  console.log(`\n${table(rows)}\n  ${describeRepeats(rounds.repeats)}\n`)
+  console.log(`\n${table(rows)}\n  ${describeRepeats(rounds.repeats)}\n${udp ? lossLine(done, names) : ''}`)
   return { rows, repeats: rounds.repeats, floors: judge(plan.suite.floors, cell.name, done, names), rounds: done }
+}
+
+/** The share of datagrams that each peer has lost. */
+function lossLine(rounds, names) {
+  const sum = (name, figure) => rounds.flatMap((round) => round[name]).reduce((total, turn) => total + turn[figure], 0)
+  const share = (name) => (100 * sum(name, 'lost')) / Math.max(1, sum(name, 'lost') + sum(name, 'requests'))
+  return `  lost: ${names.map((name) => `${name} ${share(name).toFixed(4)} %`).join(', ')}\n`
 }
 
 /** One load: starts its peers, measures, ends them. */

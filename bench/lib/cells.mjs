@@ -52,6 +52,20 @@ export const SUITES = {
       engineFloor('1x1', 'portable', 0.95, 'node-net'),
     ],
   },
+  udp: {
+    what: 'datagrams against a server written by hand',
+    reference: 'raw-udp',
+    pinned: true,
+    block: false,
+    udp: true,
+    /** Bytes of a datagram. */
+    size: 64,
+    cells: { '64x16': ['udp-edge', 'udp-completion', 'udp-batch', 'node-dgram'] },
+    floors: [
+      { cell: '64x16', peer: 'udp-edge', atLeast: 0.92, against: 'raw-udp' },
+      { cell: '64x16', peer: 'udp-completion', atLeast: 0.92, against: 'raw-udp' },
+    ],
+  },
   dispatch: {
     what: 'the same handler in the loop and in a worker, all on one core',
     reference: 'edge',

@@ -10,7 +10,9 @@ export function bytes(count: number): string {
     value /= 1024
     unit += 1
   }
-  return unit === 0 ? `${value} B` : `${value.toPrecision(value >= 1000 ? 4 : 3)} ${UNITS[unit]}`
+  return unit === 0
+    ? `${Math.round(value)} B`
+    : `${value.toPrecision(value >= 1000 ? 4 : 3)} ${UNITS[unit]}`
 }
 
 /** A count with thousands kept apart. @example count(1234567) // '1 234 567' */

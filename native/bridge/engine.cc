@@ -198,8 +198,10 @@ void Engine::start(const Napi::CallbackInfo&) {
 }
 
 Napi::Value Engine::reply(const Napi::CallbackInfo& info) {
-  int64_t queued = loop_->reply(id_of(info), info[2].As<Napi::Number>().Uint32Value(),
-                                bytes_of(info[3]), info[4].As<Napi::Number>().Uint32Value());
+  std::span<const uint8_t> bytes = bytes_of(info[3]);
+  uint32_t flags = number_at(info, 4);
+  if (bytes.empty() && info[3].IsTypedArray()) flags |= kReplyEmpty;
+  int64_t queued = loop_->reply(id_of(info), number_at(info, 2), bytes, flags);
   return Napi::Number::New(env_, static_cast<double>(queued));
 }
 

@@ -26,7 +26,7 @@ std::string address_key(const Address& peer) {
 int Loop::listen(const ListenOptions& options, SystemError& error) {
   int fd = datagrams_ ? open_datagram_socket(options, error) : open_listener(options, error);
   if (fd < 0) return -1;
-  listeners_.push_back({fd, false, true, local_address(fd).family});
+  listeners_.push_back({fd});
   return static_cast<int>(listeners_.size()) - 1;
 }
 
@@ -34,7 +34,7 @@ int Loop::adopt(int fd, const std::optional<SocketOptions>& options, SystemError
   if (!(datagrams_ ? adopt_datagram_socket(fd, options, error)
                    : adopt_listener(fd, options, error)))
     return -1;
-  listeners_.push_back({fd, false, true, local_address(fd).family});
+  listeners_.push_back({fd});
   return static_cast<int>(listeners_.size()) - 1;
 }
 

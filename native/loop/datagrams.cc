@@ -20,21 +20,24 @@ constexpr int kMaxRounds = 8;      // receives of one socket in a turn
 
 }  // namespace
 
-void Loop::readable(uint16_t listener, bool has_errors) {
+uint32_t Loop::readable(uint16_t listener, bool has_errors) {
+  uint32_t taken = 0;
   int fd = listeners_[listener].fd;
   if (has_errors) stats_.icmp_errors += drain_errors(fd);
   for (int round = 0; round < kMaxRounds && listeners_[listener].watched; round++) {
     uint32_t room = std::min(kMaxRecords - record_count_, slab_room() / kSmall);
     if (slab_room() / kSmall < kFewest && renew_slab()) room = kMaxRecords - record_count_;
     room = std::min({room, kMostDatagrams, slab_room() / kSmall});
-    if (room == 0) return;
+    if (room == 0) return taken;
     int count = datagrams_->receiver.receive(fd, room, stats_.syscalls);
     if (count < 0 && errno == EINTR) continue;
     // Whatever it says of one datagram, the socket goes on (pitfall 29).
-    if (count < 0) stats_.icmp_errors++;
+    if (count < 0) stats_.icmp_errors += std::max(1u, drain_errors(fd));
     for (int i = 0; i < count; i++) take_datagram(listener, static_cast<uint32_t>(i));
-    if (count >= 0 && static_cast<uint32_t>(count) < room) return;
+    taken += static_cast<uint32_t>(std::max(count, 0));
+    if (count >= 0 && static_cast<uint32_t>(count) < room) break;
   }
+  return taken;
 }
 
 void Loop::take_datagram(uint16_t listener, uint32_t index) {
@@ -118,8 +121,7 @@ void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
     arena_at_ += static_cast<uint32_t>(bytes.size());
     bytes = {copy, bytes.size()};
   }
-  const Listener& listener = listeners_[flight.listener];
-  datagrams_->out.push_back({listener.fd, listener.family, flight.sender, bytes});
+  datagrams_->out.push_back({listeners_[flight.listener].fd, flight.sender, bytes});
   if (!delivering_) host_.wake();
 }
 
@@ -132,13 +134,13 @@ void Loop::flush_datagrams() {
   out.clear();
 }
 
-int64_t Loop::reply_datagram(ConnId id, std::span<const uint8_t> bytes, bool is_last) {
+int64_t Loop::reply_datagram(ConnId id, std::span<const uint8_t> bytes, uint32_t flags) {
   Flight* flight = datagrams_->flights.find(id);
   if (flight == nullptr || !flight->live) return -1;
   copying_ = true;
-  if (!bytes.empty()) send_datagram(*flight, bytes);
+  if (!bytes.empty() || flags & kReplyEmpty) send_datagram(*flight, bytes);
   copying_ = false;
-  if (!is_last) return 0;
+  if (flags & kReplyMore) return 0;
   stats_.replies++;
   end_flight(id.slot, Reason::done);
   return 0;
@@ -183,7 +185,7 @@ std::optional<ConnectionMeta> Loop::meta_of_datagram(ConnId id) {
   Flight* flight = datagrams_ ? datagrams_->flights.find(id) : nullptr;
   if (flight == nullptr) return std::nullopt;
   ConnectionMeta meta;
-  meta.remote = flight->sender;
+  meta.remote = address_of(flight->sender);
   meta.local = local_address(listeners_[flight->listener].fd);
   meta.bytes_in = flight->length;
   meta.bytes_out = flight->sent;

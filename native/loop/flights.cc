@@ -2,7 +2,7 @@
 
 namespace gaidaros {
 
-uint32_t Flights::begin(uint16_t listener, const Address& sender, uint32_t length) {
+uint32_t Flights::begin(uint16_t listener, const PeerAddress& sender, uint32_t length) {
   uint32_t slot;
   if (free_.empty()) {
     slot = slots();

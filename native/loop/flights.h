@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "../core/id.h"
-#include "../net/address.h"
+#include "../net/datagram.h"
 
 namespace gaidaros {
 
@@ -20,13 +20,13 @@ struct Flight {
   bool mourned = false;  // that was not delivered yet
   uint32_t length = 0;   // of the datagram
   uint32_t sent = 0;     // bytes of its replies so far
-  Address sender;
+  PeerAddress sender;
 };
 
 class Flights {
  public:
   // The reference is good until the next begin().
-  uint32_t begin(uint16_t listener, const Address& sender, uint32_t length);
+  uint32_t begin(uint16_t listener, const PeerAddress& sender, uint32_t length);
   Flight* find(ConnId id) {
     if (id.slot >= places_.size()) return nullptr;
     Flight& flight = places_[id.slot];

@@ -39,6 +39,7 @@ static_assert(sizeof(Reply) == 16);
 constexpr uint32_t kReplyMore = 1;
 constexpr uint32_t kReplyLast = 2;   // close after it
 constexpr uint32_t kReplyFrame = 4;  // put delimiter or prefix back
+constexpr uint32_t kReplyEmpty = 8;  // it has no bytes, but it is a reply: a datagram without any
 
 constexpr uint32_t kMaxRecords = 2048;  // a turn: 64 connections with 16 requests, twice
 constexpr uint32_t kSlabBytes =

@@ -163,7 +163,6 @@ class Loop final : private PollerSink {
     int fd = -1;
     bool watched = false;
     bool wanted = true;  // accept_from()
-    int family = 0;      // of datagrams
   };
 
   // Why accepting, or receiving datagrams, is paused.
@@ -182,7 +181,7 @@ class Loop final : private PollerSink {
   void sent(Connection& connection, int result) override;
   void sent_queued(Connection& connection, uint32_t count) override;
   void released(Connection& connection) override;
-  void readable(uint16_t listener, bool has_errors) override;
+  uint32_t readable(uint16_t listener, bool has_errors) override;
   bool full() const override { return record_count_ >= kMaxRecords || slab_full_; }
   void awake() override;
 
@@ -286,7 +285,7 @@ class Loop final : private PollerSink {
   void apply_datagram(uint32_t index);
   void send_datagram(Flight& flight, std::span<const uint8_t> bytes);
   void flush_datagrams();
-  int64_t reply_datagram(ConnId id, std::span<const uint8_t> bytes, bool is_last);
+  int64_t reply_datagram(ConnId id, std::span<const uint8_t> bytes, uint32_t flags);
   void end_flight(uint32_t slot, Reason reason);
   void expire_flights();
 

@@ -19,7 +19,7 @@ bool is_before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0;
 int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes, uint32_t flags,
                     uint32_t count) {
   awake();
-  if (datagrams_) return reply_datagram(id, bytes, (flags & kReplyMore) == 0);
+  if (datagrams_) return reply_datagram(id, bytes, flags);
   Connection* connection = table_.find(id);
   if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering)
     return -1;
@@ -58,7 +58,7 @@ void Loop::answer(ConnId id, uint32_t sequence, uint32_t count, std::span<const 
 
 int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
   awake();
-  if (datagrams_) return reply_datagram(id, bytes, false);
+  if (datagrams_) return reply_datagram(id, bytes, kReplyMore);
   Connection* connection = table_.find(id);
   if (connection == nullptr || !connection->live() || connection->state == ConnState::lingering)
     return -1;

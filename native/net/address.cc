@@ -80,16 +80,6 @@ socklen_t Address::to(sockaddr_storage& storage) const {
   return sizeof(sockaddr_in6);
 }
 
-socklen_t Address::to(sockaddr_storage& storage, int of_family) const {
-  if (of_family != AF_INET6 || family != AF_INET) return to(storage);
-  Address mapped;
-  mapped.family = AF_INET6;
-  mapped.port = port;
-  mapped.bytes[10] = mapped.bytes[11] = 0xff;
-  std::memcpy(mapped.bytes + 12, bytes, 4);
-  return mapped.to(storage);
-}
-
 std::string Address::text() const {
   char buffer[INET6_ADDRSTRLEN] = "";
   if (family == 0 || family == AF_UNIX) return buffer;

@@ -20,8 +20,6 @@ struct Address {
   static std::optional<Address> parse(const std::string& text, uint16_t port);
   static Address from(const sockaddr_storage& storage);
   socklen_t to(sockaddr_storage& storage) const;
-  // For a socket of `of_family`: a dual-stack one wants IPv4 addresses mapped.
-  socklen_t to(sockaddr_storage& storage, int of_family) const;
   // Without the port. An IPv4 peer of a dual-stack socket reads as plain IPv4.
   std::string text() const;
   bool is_unix() const { return family == AF_UNIX; }

@@ -64,10 +64,10 @@ bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options,
 }
 
 DatagramReceiver::DatagramReceiver()
-    : first_(new uint8_t[kMostDatagrams * kFirst]),
+    : first_(new uint8_t[kMostDatagrams * kStride]),
       second_(new uint8_t[size_t{kMostDatagrams} * kSecond]) {
   for (uint32_t i = 0; i < kMostDatagrams; i++) {
-    parts_[i][0] = {first_.get() + i * kFirst, kFirst};
+    parts_[i][0] = {first_.get() + i * kStride, kFirst};
     parts_[i][1] = {second_.get() + size_t{i} * kSecond, kSecond};
     headers_[i].msg_hdr.msg_iov = parts_[i].data();
     headers_[i].msg_hdr.msg_iovlen = 2;
@@ -96,12 +96,12 @@ namespace {
 Sent send_run(std::span<const OutgoingDatagram> run, Syscalls& counts) {
   std::array<mmsghdr, kMostDatagrams> headers;
   std::array<iovec, kMostDatagrams> parts;
-  std::array<sockaddr_storage, kMostDatagrams> receivers;
   for (size_t i = 0; i < run.size(); i++) {
     parts[i] = {const_cast<uint8_t*>(run[i].bytes.data()), run[i].bytes.size()};
     headers[i] = {};
-    headers[i].msg_hdr.msg_name = &receivers[i];
-    headers[i].msg_hdr.msg_namelen = run[i].to.to(receivers[i], run[i].family);
+    headers[i].msg_hdr.msg_name = const_cast<PeerAddress*>(&run[i].to);
+    headers[i].msg_hdr.msg_namelen =
+        run[i].to.family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
     headers[i].msg_hdr.msg_iov = &parts[i];
     headers[i].msg_hdr.msg_iovlen = 1;
   }
@@ -141,6 +141,12 @@ Sent send_datagrams(std::span<const OutgoingDatagram> datagrams, Syscalls& count
     begin = end;
   }
   return all;
+}
+
+Address address_of(const PeerAddress& peer) {
+  sockaddr_storage storage{};
+  std::memcpy(&storage, &peer, sizeof peer);
+  return Address::from(storage);
 }
 
 uint32_t drain_errors(int fd) {

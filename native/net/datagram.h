@@ -25,6 +25,14 @@ int open_datagram_socket(const ListenOptions& options, SystemError& error);
 // Takes over one that is bound already.
 bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options, SystemError& error);
 
+// IPv4 or IPv6, no larger than it has to be: there is one for each of hundreds of thousands a
+// second.
+union PeerAddress {
+  sa_family_t family;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
 // Receives up to kMostDatagrams at once. What it has received stays until the next receive().
 class DatagramReceiver {
  public:
@@ -36,7 +44,8 @@ class DatagramReceiver {
   uint32_t length(uint32_t index) const { return headers_[index].msg_len; }
   // It was longer than kMostDatagramBytes.
   bool is_cut(uint32_t index) const { return headers_[index].msg_hdr.msg_flags & MSG_TRUNC; }
-  Address sender(uint32_t index) const { return Address::from(senders_[index]); }
+  // As the kernel has it, and as it wants it again.
+  const PeerAddress& sender(uint32_t index) const { return senders_[index]; }
   // Copies its bytes; `to` has room for length().
   void copy(uint32_t index, uint8_t* to) const;
 
@@ -45,18 +54,19 @@ class DatagramReceiver {
   // not.
   static constexpr uint32_t kFirst = 2048;
   static constexpr uint32_t kSecond = kMostDatagramBytes - kFirst + 1;
+  // Apart by a line of the cache more than a power of two: all of them begin in lines of their own.
+  static constexpr uint32_t kStride = kFirst + 64;
 
   std::array<mmsghdr, kMostDatagrams> headers_{};
   std::array<std::array<iovec, 2>, kMostDatagrams> parts_{};
-  std::array<sockaddr_storage, kMostDatagrams> senders_{};
+  std::array<PeerAddress, kMostDatagrams> senders_{};
   std::unique_ptr<uint8_t[]> first_;
   std::unique_ptr<uint8_t[]> second_;
 };
 
 struct OutgoingDatagram {
   int fd;
-  int family;  // of the socket
-  Address to;
+  PeerAddress to;
   std::span<const uint8_t> bytes;
 };
 
@@ -67,6 +77,8 @@ struct Sent {
   uint64_t count = 0;
 };
 Sent send_datagrams(std::span<const OutgoingDatagram> datagrams, Syscalls& counts);
+
+Address address_of(const PeerAddress& peer);
 
 // Takes what the socket's error queue holds (ip(7), IP_RECVERR). Returns how many errors it were.
 uint32_t drain_errors(int fd);

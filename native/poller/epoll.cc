@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "../net/socket.h"
@@ -24,6 +25,7 @@ constexpr uint32_t kForeignSlot = 0xffffffff;
 constexpr uint32_t kBellSlot = 0xfffffffe;
 constexpr int kMaxEvents = 512;
 constexpr int kMaxAccepts = 64;          // a wake, then reads get a turn (pitfall 4)
+constexpr uint32_t kHotBatch = 32;       // datagrams at once that make a socket a busy one
 constexpr uint32_t kReadBudget = 65536;  // bytes a connection and turn (pitfall 2)
 
 // Connection::poll_flags
@@ -67,9 +69,34 @@ class EpollPoller final : public Poller {
     control(EPOLL_CTL_ADD, fd, EPOLLIN, pack(kDatagramSlot | listener, 0));
   }
 
+  // Each datagram that arrives runs what waits for its socket, on its sender's time. A socket that
+  // is busy has nobody wait for it: it leaves the set and is asked in each turn, until it has
+  // nothing.
+  void ask_hot() {
+    std::vector<uint16_t> asked = std::exchange(hot_, {});
+    for (uint16_t listener : asked) {
+      bool stays = sink_.full() || sink_.readable(listener, false) > 0;
+      // Taking datagrams may be what makes the loop stop watching.
+      int fd = listeners_[listener];
+      if (fd < 0) continue;
+      if (stays) {
+        hot_.push_back(listener);
+      } else {
+        control(EPOLL_CTL_ADD, fd, EPOLLIN, pack(kDatagramSlot | listener, 0));
+      }
+    }
+  }
+
+  void read_datagrams(uint16_t listener, bool has_errors) {
+    if (listeners_[listener] < 0 || sink_.readable(listener, has_errors) < kHotBatch) return;
+    if (listeners_[listener] < 0) return;
+    control(EPOLL_CTL_DEL, listeners_[listener], 0, 0);
+    hot_.push_back(listener);
+  }
+
   // A paused listener leaves the set; ignoring its events would spin (pitfall 18).
   void unwatch(uint16_t listener) override {
-    control(EPOLL_CTL_DEL, listeners_[listener], 0, 0);
+    if (std::erase(hot_, listener) == 0) control(EPOLL_CTL_DEL, listeners_[listener], 0, 0);
     listeners_[listener] = -1;
   }
 
@@ -135,17 +162,18 @@ class EpollPoller final : public Poller {
 
   bool poll(int timeout_ms) override {
     foreign_ready_ = false;
-    bool busy = ready_at_ < ready_.size() || more_events_;
+    bool busy = ready_at_ < ready_.size() || more_events_ || !hot_.empty();
     epoll_event events[kMaxEvents];
     counts_.epoll_wait++;
     int count = epoll_wait(epoll_, events, kMaxEvents, busy ? 0 : timeout_ms);
     sink_.awake();
     more_events_ = count == kMaxEvents;  // pitfall 19
+    if (!hot_.empty()) ask_hot();
     for (int i = 0; i < count; i++) dispatch(events[i]);
-    return read_ready() || more_events_;
+    return read_ready() || more_events_ || !hot_.empty();
   }
 
-  bool pending() const override { return ready_at_ < ready_.size(); }
+  bool pending() const override { return ready_at_ < ready_.size() || !hot_.empty(); }
   int fd() const override { return epoll_; }
 
   void watch_foreign(int fd) override {
@@ -221,8 +249,7 @@ class EpollPoller final : public Poller {
     } else if (slot >= kListenerSlot) {
       accept_from(static_cast<uint16_t>(slot & 0xffff));
     } else if (slot >= kDatagramSlot) {
-      auto listener = static_cast<uint16_t>(slot & 0xffff);
-      if (listeners_[listener] >= 0) sink_.readable(listener, event.events & EPOLLERR);
+      read_datagrams(static_cast<uint16_t>(slot & 0xffff), event.events & EPOLLERR);
     } else if (Connection* connection =
                    table_.find({slot, static_cast<uint32_t>(event.data.u64 >> 32)})) {
       handle(*connection, event.events);
@@ -345,6 +372,7 @@ class EpollPoller final : public Poller {
   bool foreign_ready_ = false;
   bool more_events_ = false;
   std::vector<int> listeners_;
+  std::vector<uint16_t> hot_;  // sockets of datagrams that are not in the set
   std::vector<ConnId> ready_;
   size_t ready_at_ = 0;
 };

@@ -35,8 +35,8 @@ class PollerSink {
   virtual void sent_queued(Connection& connection, uint32_t count) = 0;
   // The kernel knows the connection no more: its descriptor is closed.
   virtual void released(Connection& connection) = 0;
-  // A socket of datagrams has some, or errors in its queue.
-  virtual void readable(uint16_t listener, bool has_errors) = 0;
+  // A socket of datagrams may have some, or errors in its queue. Returns how many were taken.
+  virtual uint32_t readable(uint16_t listener, bool has_errors) = 0;
   // The turn takes no more records, or no more connections.
   virtual bool full() const = 0;
   // The wait is over: what is reported from here on happened now, not when the last turn began.

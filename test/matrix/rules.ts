@@ -14,6 +14,11 @@ const isPool = ({ serverType }: Combination): boolean => serverType !== ''
 
 const RULES: Rule[] = [
   {
+    where: hasWorkers,
+    cases: /^UDP: /,
+    because: 'datagrams are handled in the loop in this version',
+  },
+  {
     where: isOneShot,
     cases: /hook|\bopened\b|end_request|split_request|^framing by functions|^connection: data is/,
     because: 'thread and proc: no worker stays with a connection',

@@ -32,6 +32,7 @@ struct Result {
   Histogram latency;
   Errors errors;
   uint64_t requests = 0;
+  uint64_t lost = 0;     // datagrams that were not answered
   uint64_t idle_ns = 0;  // waiting: nothing to reap, or gathering; what it could have done more
   uint64_t enters = 0;   // io_uring_enter calls
   Usage before, after;

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "client.h"
+#include "datagrams.h"
 #include "report.h"
 
 namespace {
@@ -33,13 +34,14 @@ int main(int argc, char** argv) {
   if (probing) distance.before_ns = bench::cache_line_round_trip_ns(options->probe_cores);
   bool ring_refused = false;
   bench::Client client(*options);
-  problem = client.open(ring_refused);
+  bench::DatagramClient datagrams(*options);
+  problem = options->udp ? datagrams.open() : client.open(ring_refused);
   if (!problem.empty()) {
     std::fprintf(stderr, "loadgen: %s\n", problem.c_str());
     return ring_refused ? 4 : 1;
   }
   auto result = std::make_unique<bench::Result>();
-  client.run(*result);
+  options->udp ? datagrams.run(*result) : client.run(*result);
   if (probing) distance.after_ns = bench::cache_line_round_trip_ns(options->probe_cores);
   (options->json ? bench::print_json : bench::print_text)(*options, *result, distance);
   return result->errors.first.empty() ? 0 : 1;

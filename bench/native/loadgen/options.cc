@@ -19,6 +19,7 @@ const char* const kUsage =
     "once (0.25)\n"
     "  --block           sleep while nothing is there, instead of the busy loop\n"
     "  --nodelay         TCP_NODELAY on the generator's sockets\n"
+    "  --udp             datagrams; those that are not answered in 0.2 s are lost\n"
     "  --pid PID         measure this server's CPU time and its wait for a core\n"
     "  --probe A,B       measure a cache line's round trip between these cores before and after\n"
     "  --json            JSON on standard output\n";
@@ -86,6 +87,7 @@ bool read_flag(std::string_view name, Options& options) {
   if (name == "--block") return options.block = true;
   if (name == "--nodelay") return options.nodelay = true;
   if (name == "--json") return options.json = true;
+  if (name == "--udp") return options.udp = true;
   return false;
 }
 

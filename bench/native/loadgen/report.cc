@@ -50,9 +50,11 @@ void print_json(const Options& options, const Result& result, const Distance& di
   std::printf("{\"connections\":%u,\"depth\":%u,\"size\":%u,\"block\":%s,", options.connections,
               options.depth, options.size, options.block ? "true" : "false");
   std::printf(
-      "\"seconds\":%.6f,\"requests\":%llu,\"requests_per_s\":%.1f,\"idle_share\":%.4f,\"enters\":%"
+      "\"seconds\":%.6f,\"lost\":%llu,\"requests\":%llu,\"requests_per_s\":%.1f,\"idle_share\":%."
+      "4f,\"enters\":%"
       "llu,",
-      f.seconds, static_cast<unsigned long long>(result.requests), f.rps, f.idle_share,
+      f.seconds, static_cast<unsigned long long>(result.lost),
+      static_cast<unsigned long long>(result.requests), f.rps, f.idle_share,
       static_cast<unsigned long long>(result.enters));
   std::printf(
       "\"latency_us\":{\"mean\":%.3f,\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,\"max\":%"
@@ -84,6 +86,11 @@ void print_text(const Options& options, const Result& result, const Distance& di
               options.depth, options.size, f.seconds);
   std::printf("  %.0f requests/s; the generator was idle %.1f %% of the time\n", f.rps,
               f.idle_share * 100);
+  if (options.udp)
+    std::printf("  %llu lost, %.4f %%\n", static_cast<unsigned long long>(result.lost),
+                result.requests == 0 ? 100.0
+                                     : 100.0 * static_cast<double>(result.lost) /
+                                           static_cast<double>(result.requests + result.lost));
   std::printf("  latency us: p50 %.1f  p90 %.1f  p99 %.1f  p99.9 %.1f  max %.1f\n",
               us(result.latency.quantile(0.5)), us(result.latency.quantile(0.9)),
               us(result.latency.quantile(0.99)), us(result.latency.quantile(0.999)),
