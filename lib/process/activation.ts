@@ -18,12 +18,13 @@ export interface Inherited {
 
 /**
  * Takes the sockets that the environment promises, and removes its promise: programs that this one starts get none.
+ * @param datagrams UDP sockets are wanted, and not listening ones
  * @returns nothing when the sockets are for another process, or there are none
- * @throws GaidarosError ERR_GAIDAROS_LISTEN when one is neither a listening stream socket nor one of UDP
+ * @throws GaidarosError ERR_GAIDAROS_LISTEN when one is not of the kind that is served
  * @example
  * const sockets = takeActivation(process.env) // LISTEN_FDS=1: [{ fd: 3, name: 'unknown' }]
  */
-export function takeActivation(environment: Environment): Inherited[] {
+export function takeActivation(environment: Environment, datagrams = false): Inherited[] {
   const [pid, count, names] = OWN.map((name) => environment[name])
   for (const name of OWN) delete environment[name]
   if (count === undefined || Number(pid) !== process.pid) return []
@@ -33,27 +34,28 @@ export function takeActivation(environment: Environment): Inherited[] {
     fd: FIRST + i,
     name: named[i] || 'unknown',
   }))
-  for (const socket of sockets) check(socket)
+  for (const socket of sockets) check(socket, datagrams)
   return sockets
 }
 
-function check({ fd, name }: Inherited): void {
-  const found = whatIs(fd)
+function check({ fd, name }: Inherited, datagrams: boolean): void {
+  const found = whatIs(fd, datagrams)
+  const wanted = datagrams
+    ? 'a UDP socket (ListenDatagram=)'
+    : 'a listening stream socket (ListenStream=)'
   if (found !== undefined)
-    throw refused(
-      `LISTEN_FDS: descriptor ${fd} (${name}) is ${found}; wanted a listening stream socket (ListenStream=), or one of UDP (ListenDatagram=)`,
-    )
+    throw refused(`LISTEN_FDS: descriptor ${fd} (${name}) is ${found}; wanted ${wanted}`)
 }
 
 /** What is wrong with a descriptor. */
-function whatIs(fd: number): string | undefined {
+function whatIs(fd: number, wanted: boolean): string | undefined {
   try {
     if (!fstatSync(fd).isSocket()) return 'no socket'
     if (native === undefined) return undefined // node:net finds out the rest when it listens
     const { family, stream, datagrams, listening } = native.describeSocket(fd)
     if (family === 'other') return 'a socket of a family that is not served'
-    if (datagrams && family !== 'unix') return undefined
-    if (!stream) return 'neither a stream socket nor one of UDP'
+    if (wanted) return datagrams && family !== 'unix' ? undefined : 'no UDP socket'
+    if (!stream) return 'no stream socket'
     return listening ? undefined : 'not listening (Accept=yes is not supported)'
   } catch {
     return 'not open'

@@ -24,8 +24,8 @@ import { underLock } from './folderlock.js'
 
 /** sockaddr_un.sun_path without its end, unix(7). */
 const LONGEST = 107
-/** A server that has not accepted within this time is taken for alive. */
-const ANSWER_MS = 1000
+/** The kernel answers at once, full queue or not (connect(2)): only a process that has no processor is late to hear it. */
+const ANSWER_MS = 30_000
 
 /** Whose name it is in messages, and which error says that it cannot be had. */
 export interface Subject {

@@ -32,7 +32,8 @@ std::optional<SocketOptions> read_socket_options(const Napi::Value& value) {
   options.broadcast = object.Get("broadcast").ToBoolean();
   auto groups = object.Get("multicast").As<Napi::Array>();
   for (uint32_t i = 0; i < groups.Length(); i++)
-    if (auto group = Address::parse(groups.Get(i).ToString(), 0)) options.multicast.push_back(*group);
+    if (auto group = Address::parse(groups.Get(i).ToString(), 0))
+      options.multicast.push_back(*group);
   options.multipath = object.Get("multipath").ToBoolean();
   return options;
 }

@@ -30,8 +30,8 @@ void check(Napi::Env env, const char* call, int result) {
   if (result < 0) throw failure_of(env, {call, errno});
 }
 
-// openListener({ address, port, path, backlog, v6only, reusePort, datagrams, socket }): a descriptor that the
-// caller owns
+// openListener({ address, port, path, backlog, v6only, reusePort, datagrams, socket }): a
+// descriptor that the caller owns
 Napi::Value open_listener_for(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   SystemError error;

@@ -72,7 +72,10 @@ class ServingWith {
     loop = Loop::make(std::move(options), host, host.memory(), error);
     if (!loop) skip(error);
     SystemError failure;
-    int listener = loop->listen({*Address::parse("127.0.0.1", 0), 16, false}, failure);
+    ListenOptions where;
+    where.address = *Address::parse("127.0.0.1", 0);
+    where.backlog = 16;
+    int listener = loop->listen(where, failure);
     CHECK(listener >= 0);
     port_ = loop->listener_address(listener).port;
     loop->start();
