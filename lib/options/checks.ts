@@ -1,14 +1,15 @@
 // Rules that no single value shows: features of later versions, options that exclude each other, code and its origin.
 
 import { isIP } from 'node:net'
-import { isDeepStrictEqual } from 'node:util'
 import { isNetwork } from '../engine/network.js'
+import { about, current, isDefault } from './assignments.js'
 import { defaultValue } from './defaults.js'
 import type { Effective } from './effective.js'
 import { isCode } from './expression.js'
 import { parsePlace } from './place.js'
 import type { Problem } from './problem.js'
-import { type Assignment, type Origin, originText, valueProblem } from './source.js'
+import { ofProtocol } from './protocols.js'
+import { type Assignment, type Origin, originText } from './source.js'
 import type { OptionName } from './table.js'
 import { isAvailable, laterValues } from './unavailable.js'
 import { writeValue } from './write.js'
@@ -26,24 +27,10 @@ export function checks(effective: Effective, root: boolean): Problem[] {
   ]
 }
 
-const current = (effective: Effective, name: OptionName): unknown => effective.get(name)?.value
-
 const isSet = (effective: Effective, name: OptionName): boolean => {
   const assignment = effective.get(name)
   return assignment !== undefined && !isDefault(assignment)
 }
-
-const isDefault = ({ option, value }: Assignment): boolean =>
-  isDeepStrictEqual(value, defaultValue(option))
-
-/** A problem with the value that an assignment gave. */
-const about = (assignment: Assignment, message: string): Problem =>
-  valueProblem(
-    assignment.option,
-    assignment.origin,
-    message,
-    writeValue(assignment.option, assignment.value) ?? 'a function',
-  )
 
 function notAvailable(assignment: Assignment): Problem[] {
   const { option, value } = assignment
@@ -107,70 +94,12 @@ function exclusions(effective: Effective): Problem[] {
   return [...problems, ...ofProtocol(effective), ...nagle(get('tcp_nodelay'), get('disable_nagle'))]
 }
 
-/** What only some protocols have. */
-const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
-  { to: /^unix/, options: /^socket_(?:path|mode|group)$/, wanted: 'protocol unixsocket' },
-  { to: /^TCP$/, options: /^(?:tcp_.+|disable_nagle)$/, wanted: 'protocol TCP' },
-  {
-    to: /^(?:TCP|UDP)$/,
-    options: /^(?:host|port|ip_version|socket_(?:interface|mark|dscp|busy_poll|incoming_cpu))$/,
-    wanted: 'protocol TCP or UDP',
-  },
-  { to: /^UDP$/, options: /^udp_/, wanted: 'protocol UDP' },
-  {
-    to: /^(?:TCP|unixsocket)$/,
-    options: /^(?:end_request|split_request|proxy_protocol|max_connections_per_ip|keepalive)$/,
-    wanted: 'a protocol of streams',
-  },
-]
-
-/** Where datagrams are not handled in this version. */
-const ELSEWHERE = /^(?:thread|proc)/
-
-/** Options that were given and that the protocol does not have, and what it wants. */
-function ofProtocol(effective: Effective): Problem[] {
-  const protocol = String(current(effective, 'protocol'))
-  const strange = [...effective.values()].flatMap((assignment) => {
-    const { option } = assignment
-    if (isDefault(assignment)) return []
-    const rule = BELONGS.find(({ to, options }) => options.test(option.name) && !to.test(protocol))
-    return rule === undefined
-      ? []
-      : [about(assignment, `wanted ${rule.wanted}, but it is ${protocol}`)]
-  })
-  const handlerType = effective.get('handler_type') as Assignment
-  if (protocol === 'UDP' && ELSEWHERE.test(String(handlerType.value)))
-    strange.push(
-      about(
-        handlerType,
-        'not available with protocol UDP in this version; wanted "", gthread or gthreadpool',
-      ),
-    )
-  const groups = effective.get('udp_multicast') as Assignment
-  const none = (groups.value as readonly string[]).find((text) => !isMulticast(text))
-  if (none !== undefined)
-    strange.push(about(groups, `${none}: wanted addresses of multicast groups, such as 239.1.2.3`))
-  const path = effective.get('socket_path') as Assignment
-  if (!protocol.startsWith('unix')) return strange
-  if (path.value === '') return [...strange, about(path, `wanted the path to listen on`)]
-  return String(path.value) === '@'
-    ? [...strange, about(path, 'wanted a name behind the @')]
-    : strange
-}
-
 /** tcp_nodelay implies disable_nagle: one source that says the first and denies the second contradicts itself. */
 function nagle(nodelay: Assignment, disabled: Assignment): Problem[] {
   const same = sourceOf(nodelay.origin) === sourceOf(disabled.origin)
   if (nodelay.value !== true || disabled.value !== false || !same) return []
   if (disabled.origin.kind === 'default') return []
   return [about(disabled, 'tcp_nodelay, from the same source, implies it')]
-}
-
-/** RFC 5771, RFC 4291. */
-function isMulticast(text: string): boolean {
-  const version = isIP(text.replace(/%.*/, ''))
-  const first = Number(text.split('.')[0])
-  return version === 4 ? first >= 224 && first <= 239 : version === 6 && /^ff/i.test(text)
 }
 
 const sourceOf = (origin: Origin): string => (origin.kind === 'file' ? origin.file : origin.kind)
