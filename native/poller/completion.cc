@@ -88,18 +88,9 @@ class CompletionPoller final : public Poller {
     return true;
   }
 
-  void watch(uint16_t listener, int fd) override {
-    if (listeners_.size() <= listener) listeners_.resize(listener + 1u);
-    Listening& place = listeners_[listener];
-    place.fd = fd;
-    if (!place.armed) arm_accept(listener);
-  }
-
+  void watch(uint16_t listener, int fd) override { watch_for(Op::accept, listener, fd); }
   void watch_datagrams(uint16_t listener, int fd) override {
-    if (listeners_.size() <= listener) listeners_.resize(listener + 1u);
-    listeners_[listener].fd = fd;
-    listeners_[listener].op = Op::datagrams;
-    if (!listeners_[listener].armed) arm_datagrams(listener);
+    watch_for(Op::datagrams, listener, fd);
   }
 
   // Submitted at once: until the request has ended it holds the socket open.
@@ -258,53 +249,57 @@ class CompletionPoller final : public Poller {
     sqe->cancel_flags = IORING_ASYNC_CANCEL_ALL;
   }
 
-  // Accepted sockets stay blocking for the kernel's own sake: a queued send shall wait there; the
-  // loop's own calls carry MSG_DONTWAIT.
-  void arm_accept(uint16_t listener) {
+  void watch_for(Op op, uint16_t listener, int fd) {
+    if (listeners_.size() <= listener) listeners_.resize(listener + 1u);
+    listeners_[listener].op = op;
+    listeners_[listener].fd = fd;
+    if (!listeners_[listener].armed) arm_listener(listener);
+  }
+
+  void arm_listener(uint16_t listener) {
     Listening& place = listeners_[listener];
-    io_uring_sqe* sqe = prepare();
-    sqe->opcode = IORING_OP_ACCEPT;
-    sqe->fd = place.fd;
-    sqe->ioprio = IORING_ACCEPT_MULTISHOT;
-    sqe->accept_flags = SOCK_CLOEXEC;
-    sqe->user_data = pack(Op::accept, listener, place.round);
+    uint64_t user_data = pack(place.op, listener, place.round);
+    if (place.op == Op::accept) {
+      prepare_accept(place.fd, user_data);
+    } else {
+      // Not multishot: that tells of what comes, and not of what a full turn has left.
+      prepare_poll(place.fd, user_data);
+    }
     place.armed = true;
     accepts_++;
+  }
+
+  // Accepted sockets stay blocking for the kernel's own sake: a queued send shall wait there; the
+  // loop's own calls carry MSG_DONTWAIT.
+  void prepare_accept(int fd, uint64_t user_data) {
+    io_uring_sqe* sqe = prepare();
+    sqe->opcode = IORING_OP_ACCEPT;
+    sqe->fd = fd;
+    sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+    sqe->accept_flags = SOCK_CLOEXEC;
+    sqe->user_data = user_data;
     operations_++;
   }
 
-  // Not multishot: that tells of what comes, and not of what a full turn has left.
-  void arm_datagrams(uint16_t listener) {
-    Listening& place = listeners_[listener];
+  // `flags`: IORING_POLL_ADD_MULTI and its like.
+  void prepare_poll(int fd, uint64_t user_data, uint32_t flags = 0) {
     io_uring_sqe* sqe = prepare();
     sqe->opcode = IORING_OP_POLL_ADD;
-    sqe->fd = place.fd;
+    sqe->fd = fd;
+    sqe->len = flags;
     sqe->poll32_events = POLLIN;
-    sqe->user_data = pack(Op::datagrams, listener, place.round);
-    place.armed = true;
-    accepts_++;
+    sqe->user_data = user_data;
     operations_++;
   }
 
   void arm_foreign() {
-    io_uring_sqe* sqe = prepare();
-    sqe->opcode = IORING_OP_POLL_ADD;
-    sqe->fd = foreign_;
-    sqe->poll32_events = POLLIN;
-    sqe->user_data = pack(Op::foreign, 0, 0);
+    prepare_poll(foreign_, pack(Op::foreign, 0, 0));
     foreign_armed_ = true;
-    operations_++;
   }
 
   void arm_bell() {
-    io_uring_sqe* sqe = prepare();
-    sqe->opcode = IORING_OP_POLL_ADD;
-    sqe->fd = bell_;
-    sqe->len = IORING_POLL_ADD_MULTI;
-    sqe->poll32_events = POLLIN;
-    sqe->user_data = pack(Op::bell, 0, 0);
+    prepare_poll(bell_, pack(Op::bell, 0, 0), IORING_POLL_ADD_MULTI);
     bell_armed_ = true;
-    operations_++;
   }
 
   void arm(Connection& connection) {
@@ -439,7 +434,7 @@ class CompletionPoller final : public Poller {
                classify_accept_error(-completion.res) == AcceptAction::pause) {
       sink_.accept_failed(listener, -completion.res);
     }
-    if (place.fd >= 0 && !place.armed) arm_accept(listener);
+    if (place.fd >= 0 && !place.armed) arm_listener(listener);
   }
 
   void handle_datagrams(const Completion& completion) {
@@ -450,7 +445,7 @@ class CompletionPoller final : public Poller {
     if (!current) return;
     place.armed = false;
     if (place.fd >= 0 && completion.res > 0) sink_.readable(listener, completion.res & POLLERR);
-    if (place.fd >= 0 && !place.armed) arm_datagrams(listener);
+    if (place.fd >= 0 && !place.armed) arm_listener(listener);
   }
 
   bool handle_receive(const Completion& completion, bool last) {

@@ -56,42 +56,10 @@ class EpollPoller final : public Poller {
     return true;
   }
 
-  void watch(uint16_t listener, int fd) override {
-    if (listeners_.size() <= listener) listeners_.resize(listener + 1u, -1);
-    listeners_[listener] = fd;
-    control(EPOLL_CTL_ADD, fd, EPOLLIN, pack(kListenerSlot | listener, 0));
-  }
-
+  void watch(uint16_t listener, int fd) override { add_listener(kListenerSlot, listener, fd); }
   // Level-triggered in every case: what does not fit a turn is told again in the next.
   void watch_datagrams(uint16_t listener, int fd) override {
-    if (listeners_.size() <= listener) listeners_.resize(listener + 1u, -1);
-    listeners_[listener] = fd;
-    control(EPOLL_CTL_ADD, fd, EPOLLIN, pack(kDatagramSlot | listener, 0));
-  }
-
-  // Each datagram that arrives runs what waits for its socket, on its sender's time. A socket that
-  // is busy has nobody wait for it: it leaves the set and is asked in each turn, until it has
-  // nothing.
-  void ask_hot() {
-    std::vector<uint16_t> asked = std::exchange(hot_, {});
-    for (uint16_t listener : asked) {
-      bool stays = sink_.full() || sink_.readable(listener, false) > 0;
-      // Taking datagrams may be what makes the loop stop watching.
-      int fd = listeners_[listener];
-      if (fd < 0) continue;
-      if (stays) {
-        hot_.push_back(listener);
-      } else {
-        control(EPOLL_CTL_ADD, fd, EPOLLIN, pack(kDatagramSlot | listener, 0));
-      }
-    }
-  }
-
-  void read_datagrams(uint16_t listener, bool has_errors) {
-    if (listeners_[listener] < 0 || sink_.readable(listener, has_errors) < kHotBatch) return;
-    if (listeners_[listener] < 0) return;
-    control(EPOLL_CTL_DEL, listeners_[listener], 0, 0);
-    hot_.push_back(listener);
+    add_listener(kDatagramSlot, listener, fd);
   }
 
   // A paused listener leaves the set; ignoring its events would spin (pitfall 18).
@@ -202,6 +170,37 @@ class EpollPoller final : public Poller {
     event.data.u64 = data;
     counts_.epoll_ctl++;
     epoll_ctl(epoll_, operation, fd, &event);
+  }
+
+  void add_listener(uint32_t slot, uint16_t listener, int fd) {
+    if (listeners_.size() <= listener) listeners_.resize(listener + 1u, -1);
+    listeners_[listener] = fd;
+    control(EPOLL_CTL_ADD, fd, EPOLLIN, pack(slot | listener, 0));
+  }
+
+  // Each datagram that arrives runs what waits for its socket, on its sender's time. A socket that
+  // is busy has nobody wait for it: it leaves the set and is asked in each turn, until it has
+  // nothing.
+  void ask_hot() {
+    std::vector<uint16_t> asked = std::exchange(hot_, {});
+    for (uint16_t listener : asked) {
+      bool stays = sink_.full() || sink_.readable(listener, false) > 0;
+      // Taking datagrams may be what makes the loop stop watching.
+      int fd = listeners_[listener];
+      if (fd < 0) continue;
+      if (stays) {
+        hot_.push_back(listener);
+      } else {
+        add_listener(kDatagramSlot, listener, fd);
+      }
+    }
+  }
+
+  void read_datagrams(uint16_t listener, bool has_errors) {
+    if (listeners_[listener] < 0 || sink_.readable(listener, has_errors) < kHotBatch) return;
+    if (listeners_[listener] < 0) return;
+    control(EPOLL_CTL_DEL, listeners_[listener], 0, 0);
+    hot_.push_back(listener);
   }
 
   // Edge registers everything once: an edge costs nothing until it happens. Level must ask for
