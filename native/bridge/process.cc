@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <csignal>
 
-#include "../net/datagram.h"
 #include "../net/inherited.h"
 #include "../process/account.h"
 #include "../process/lock.h"

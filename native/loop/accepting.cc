@@ -99,14 +99,7 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
   connection.since_ms = connection.last_ms = now_;
   stats_.active++;
   if (!options_.proxy.on) count_address(connection, 1);
-  if ((options_.disable_nagle || options_.nodelay) && !peer.is_unix()) {
-    stats_.syscalls.setsockopt++;
-    set_nodelay(fd);
-  }
-  if (options_.quick_ack && !peer.is_unix()) {
-    stats_.syscalls.setsockopt++;
-    set_quickack(fd);
-  }
+  if (!peer.is_unix()) tune(fd);
   if (options_.proxy.on) {
     connection.filter = std::make_unique<ProxyFilter>(options_.proxy.versions);
     connection.greeting = true;
@@ -117,6 +110,18 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
   arm(connection);
   if (options_.limits.max_connections > 0 && stats_.active >= options_.limits.max_connections)
     pause_accepting(kPauseLimit);
+}
+
+// What a connection does not inherit from its listener.
+void Loop::tune(int fd) {
+  if (options_.disable_nagle || options_.nodelay) {
+    stats_.syscalls.setsockopt++;
+    set_nodelay(fd);
+  }
+  if (options_.quick_ack) {
+    stats_.syscalls.setsockopt++;
+    set_quickack(fd);
+  }
 }
 
 // False: the connection is over a limit. Above max_connections new ones wait in the backlog, so

@@ -25,9 +25,8 @@ uint32_t Loop::readable(uint16_t listener, bool has_errors) {
   int fd = listeners_[listener].fd;
   if (has_errors) stats_.icmp_errors += drain_errors(fd);
   for (int round = 0; round < kMaxRounds && listeners_[listener].watched; round++) {
-    uint32_t room = std::min(kMaxRecords - record_count_, slab_room() / kSmall);
-    if (slab_room() / kSmall < kFewest && renew_slab()) room = kMaxRecords - record_count_;
-    room = std::min({room, kMostDatagrams, slab_room() / kSmall});
+    if (slab_room() / kSmall < kFewest) renew_slab();
+    uint32_t room = std::min({kMaxRecords - record_count_, kMostDatagrams, slab_room() / kSmall});
     if (room == 0) return taken;
     int count = datagrams_->receiver.receive(fd, room, stats_.syscalls);
     if (count < 0 && errno == EINTR) continue;
@@ -69,7 +68,6 @@ void Loop::take_datagram(uint16_t listener, uint32_t index) {
     receiver.copy(index, slab_ + slab_at_);
     slab_at_ += length;
   }
-  if (!wholes_.empty()) wholes_[record_count_ - 1] = bytes_of(record);
   stats_.accepted++;
   stats_.active++;
   stats_.requests++;

@@ -211,6 +211,7 @@ class Loop final : private PollerSink {
   // accepting.cc
   void pause_accepting(uint8_t why);
   void resume_accepting(uint8_t why);
+  void tune(int fd);
   bool admit(const Address& peer, Reason& refusal) const;
   bool believes(const Address& peer) const;
   bool has_room_for(const Address& peer) const;

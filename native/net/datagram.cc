@@ -1,67 +1,10 @@
 #include "datagram.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace gaidaros {
-
-namespace {
-
-bool set(int fd, int level, int name, int value) {
-  return setsockopt(fd, level, name, &value, sizeof value) == 0;
-}
-
-int fail(int fd, const char* call, SystemError& error) {
-  if (!error) error = {call, errno};
-  if (fd >= 0) close(fd);
-  return -1;
-}
-
-// Errors that ICMP reports for a sender come by the error queue and not as the outcome of the next
-// call, which has nothing to do with them (pitfall 29).
-bool report_errors(int fd, bool is_v6) {
-  return is_v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) && set(fd, IPPROTO_IP, IP_RECVERR, 1)
-               : set(fd, IPPROTO_IP, IP_RECVERR, 1);
-}
-
-}  // namespace
-
-// No SO_REUSEADDR: of UDP sockets the last one that is bound so takes the port away from the
-// others.
-int open_datagram_socket(const ListenOptions& options, SystemError& error) {
-  int family = options.address.family;
-  int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail(fd, "socket", error);
-  if (options.reuseport && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
-    return fail(fd, "setsockopt", error);
-  if (options.address.is_v6() && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6only))
-    return fail(fd, "setsockopt", error);
-  if (!report_errors(fd, options.address.is_v6())) return fail(fd, "setsockopt", error);
-  if (!set_socket_options(fd, family, options.socket, error)) return fail(fd, "", error);
-  sockaddr_storage storage;
-  socklen_t size = options.address.to(storage);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&storage), size) != 0) return fail(fd, "bind", error);
-  return fd;
-}
-
-bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options,
-                           SystemError& error) {
-  int type = 0;
-  socklen_t size = sizeof type;
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_DGRAM) {
-    error = {"getsockopt", errno != 0 ? errno : EINVAL};
-    return false;
-  }
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
-  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-  int family = local_address(fd).family;
-  report_errors(fd, family == AF_INET6);
-  return !options || set_socket_options(fd, family, *options, error);
-}
 
 DatagramReceiver::DatagramReceiver()
     : first_(new uint8_t[kMostDatagrams * kStride]),

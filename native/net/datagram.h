@@ -13,17 +13,11 @@
 
 #include "../core/stats.h"
 #include "address.h"
-#include "socket.h"
 
 namespace gaidaros {
 
 constexpr uint32_t kMostDatagrams = 256;        // a call
 constexpr uint32_t kMostDatagramBytes = 65535;  // 65 507 of them over IPv4 (RFC 768)
-
-// A bound, non-blocking UDP socket, or -1 with `error` set.
-int open_datagram_socket(const ListenOptions& options, SystemError& error);
-// Takes over one that is bound already.
-bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options, SystemError& error);
 
 // IPv4 or IPv6, no larger than it has to be: there is one for each of hundreds of thousands a
 // second.

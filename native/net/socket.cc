@@ -28,31 +28,46 @@ int fail(int fd, const char* call, SystemError& error) {
   return -1;
 }
 
-int bind_and_listen(int fd, const sockaddr_storage& storage, socklen_t size,
-                    const ListenOptions& options, SystemError& error) {
+// Errors that ICMP reports for a sender come by the error queue and not as the outcome of the next
+// call, which has nothing to do with them (pitfall 29).
+bool report_errors(int fd, bool is_v6) {
+  return (!is_v6 || set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1)) && set(fd, IPPROTO_IP, IP_RECVERR, 1);
+}
+
+int bind_to(int fd, const sockaddr_storage& storage, socklen_t size, const ListenOptions& options,
+            SystemError& error) {
   if (!set_socket_options(fd, storage.ss_family, options.socket, error)) {
     close(fd);
     return -1;
   }
   if (bind(fd, reinterpret_cast<const sockaddr*>(&storage), size) != 0)
     return fail(fd, "bind", error);
-  if (listen(fd, options.backlog) != 0) return fail(fd, "listen", error);
   return fd;
 }
 
-int open_internet(const ListenOptions& options, SystemError& error) {
+int listen_on(int fd, const ListenOptions& options, SystemError& error) {
+  if (fd >= 0 && listen(fd, options.backlog) != 0) return fail(fd, "listen", error);
+  return fd;
+}
+
+// A bound TCP or UDP socket. No SO_REUSEADDR for UDP: of such sockets the last one takes the port
+// away from the others.
+int open_internet(const ListenOptions& options, int type, SystemError& error) {
   int family = options.address.family;
-  int protocol = options.socket.multipath ? IPPROTO_MPTCP : 0;
-  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-  if (fd < 0) return fail(fd, options.socket.multipath ? "socket IPPROTO_MPTCP" : "socket", error);
-  if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return fail(fd, "setsockopt", error);
+  bool is_stream = type == SOCK_STREAM;
+  bool is_multipath = is_stream && options.socket.multipath;
+  int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, is_multipath ? IPPROTO_MPTCP : 0);
+  if (fd < 0) return fail(fd, is_multipath ? "socket IPPROTO_MPTCP" : "socket", error);
+  bool is_set =
+      is_stream ? set(fd, SOL_SOCKET, SO_REUSEADDR, 1) : report_errors(fd, options.address.is_v6());
+  if (!is_set) return fail(fd, "setsockopt", error);
   if (options.reuseport && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1))
     return fail(fd, "setsockopt", error);
   if (options.address.is_v6() && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6only))
     return fail(fd, "setsockopt", error);
   sockaddr_storage storage;
   socklen_t size = options.address.to(storage);
-  return bind_and_listen(fd, storage, size, options, error);
+  return bind_to(fd, storage, size, options, error);
 }
 
 int open_unix(const ListenOptions& options, SystemError& error) {
@@ -66,25 +81,44 @@ int open_unix(const ListenOptions& options, SystemError& error) {
   if (fd < 0) return fail(fd, "socket", error);
   // The file takes over the socket's mode, so that nobody else can connect at any moment.
   fchmod(fd, S_IRUSR | S_IWUSR);
-  return bind_and_listen(fd, storage, size, options, error);
+  return bind_to(fd, storage, size, options, error);
 }
 
-}  // namespace
-
-int open_listener(const ListenOptions& options, SystemError& error) {
-  return options.path.empty() ? open_internet(options, error) : open_unix(options, error);
-}
-
-bool adopt_listener(int fd, const std::optional<SocketOptions>& options, SystemError& error) {
-  int listening = 0;
-  socklen_t size = sizeof listening;
-  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || !listening) {
+// `name` of a socket that somebody else has made is `wanted`: it is ours from here on.
+bool take_over(int fd, int name, int wanted, const std::optional<SocketOptions>& options,
+               SystemError& error) {
+  int found = 0;
+  socklen_t size = sizeof found;
+  if (getsockopt(fd, SOL_SOCKET, name, &found, &size) != 0 || found != wanted) {
     error = {"getsockopt", errno != 0 ? errno : EINVAL};
     return false;
   }
   fcntl(fd, F_SETFD, FD_CLOEXEC);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
   return !options || set_socket_options(fd, local_address(fd).family, *options, error);
+}
+
+}  // namespace
+
+int open_listener(const ListenOptions& options, SystemError& error) {
+  int fd =
+      options.path.empty() ? open_internet(options, SOCK_STREAM, error) : open_unix(options, error);
+  return listen_on(fd, options, error);
+}
+
+bool adopt_listener(int fd, const std::optional<SocketOptions>& options, SystemError& error) {
+  return take_over(fd, SO_ACCEPTCONN, 1, options, error);
+}
+
+int open_datagram_socket(const ListenOptions& options, SystemError& error) {
+  return open_internet(options, SOCK_DGRAM, error);
+}
+
+bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options,
+                           SystemError& error) {
+  if (!take_over(fd, SO_TYPE, SOCK_DGRAM, options, error)) return false;
+  report_errors(fd, local_address(fd).is_v6());
+  return true;
 }
 
 Address local_address(int fd) {

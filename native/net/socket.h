@@ -33,6 +33,10 @@ int open_listener(const ListenOptions& options, SystemError& error);
 // it.
 bool adopt_listener(int fd, const std::optional<SocketOptions>& options, SystemError& error);
 
+// The same for datagrams: a bound, non-blocking UDP socket.
+int open_datagram_socket(const ListenOptions& options, SystemError& error);
+bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options, SystemError& error);
+
 Address local_address(int fd);
 Address peer_address(int fd);
 // The path that a unix socket is bound to, or that its peer is; @ stands for the abstract
