@@ -2,6 +2,7 @@
 // serving. A server may be running on the same port meanwhile.
 
 import { isIP } from 'node:net'
+import { endpoint } from '../engine/endpoint.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import { checkLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
@@ -37,10 +38,10 @@ async function placesOf(settings: Settings): Promise<string[]> {
   if (isLocal(settings)) {
     if (!socketPath.startsWith('@')) checkSocketPlace(socketPath, SERVICE)
     if (group !== '') socketGroup(group)
-    return [`unix:${socketPath}`]
+    return [endpoint({ address: socketPath, family: 'unix', port: 0 })]
   }
   const targets = await resolveTargets(settings)
   return targets.map(({ address }) =>
-    isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`,
+    endpoint({ address, family: isIP(address) === 6 ? 'IPv6' : 'IPv4', port }),
   )
 }

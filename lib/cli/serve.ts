@@ -8,6 +8,7 @@ import { type Logs, openLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
 import { releaseMemoryAtRest } from '../process/allocator.js'
 import type { Detached } from '../process/daemon.js'
+import { isDatagram } from '../server/engineoptions.js'
 import { Gaidaros } from '../server/gaidaros.js'
 import { ownLogs } from '../server/ownsettings.js'
 import type { HeldSocket } from '../server/pool/sockets.js'
@@ -118,7 +119,7 @@ class Foreground implements SignalTargets {
     this.#readyAt = performance.now()
     const { engine, addresses } = this.#server
     if (engine) {
-      const datagrams = this.#settings.protocol === 'UDP'
+      const datagrams = isDatagram(this.#settings)
       say(...banner({ engine, addresses, takesLines: takesLines(this.#settings), datagrams }))
       this.#note('info', 'serving', {
         pid: process.pid,

@@ -3,7 +3,7 @@
 
 import type { Log } from '../log/log.js'
 import type { Settings } from '../options/settings.js'
-import { checkPrivileges } from '../process/privileges.js'
+import { futureOwner } from '../process/privileges.js'
 import type { Subject } from './answers.js'
 import { ControlSocket } from './controlsocket.js'
 import { Metrics } from './metrics.js'
@@ -64,14 +64,9 @@ export class Windows {
 
   async #openControl(takeOver: boolean): Promise<ControlSocket> {
     const control = new ControlSocket(this.#subject, this.#log)
-    await control.open(this.#settings.controlSocket, { takeOver, owner: this.#owner() })
+    // That user may ask it, besides root.
+    const owner = futureOwner(this.#settings)
+    await control.open(this.#settings.controlSocket, { takeOver, owner })
     return control
-  }
-
-  /** Who the server will be: that user may ask it, besides root. */
-  #owner(): { uid: number; gid: number } | undefined {
-    const privileges = process.geteuid?.() === 0 ? checkPrivileges(this.#settings) : undefined
-    if (privileges?.user === undefined) return undefined
-    return { uid: privileges.user.uid, gid: privileges.gid ?? privileges.user.gid }
   }
 }

@@ -32,3 +32,12 @@ export function findGroup(text: string): Account | undefined {
   const row = fromFile('/etc/group', text)
   return row && { name: row[0] ?? '', uid: 0, gid: Number(row[2]) }
 }
+
+/** The number of a group. One that is given as a number needs no entry: containers run as such. */
+export function groupNumber(text: string): number | undefined {
+  return findGroup(text)?.gid ?? numberIn(text)
+}
+
+/** A number that a user or a group may have. */
+export const numberIn = (text: string): number | undefined =>
+  /^\d+$/.test(text) && Number(text) < 2 ** 32 - 1 ? Number(text) : undefined

@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs'
 import { GaidarosError } from '../errors.js'
 import { native } from '../native.js'
-import { type Account, findGroup, findUser } from './accounts.js'
+import { type Account, findUser, groupNumber, numberIn } from './accounts.js'
 
 /** What of the settings decides who the process is. */
 export interface PrivilegeSettings {
@@ -51,19 +51,28 @@ export function checkPrivileges(settings: PrivilegeSettings): Privileges | undef
   return { user, gid, chroot: settings.chroot }
 }
 
+/**
+ * The user that the server will be, who is to own what root makes for it; undefined where that is the present one.
+ * @throws GaidarosError ERR_GAIDAROS_PROCESS as checkPrivileges() does
+ */
+export function futureOwner(settings: PrivilegeSettings): { uid: number; gid: number } | undefined {
+  const privileges = process.geteuid?.() === 0 ? checkPrivileges(settings) : undefined
+  if (privileges?.user === undefined) return undefined
+  return { uid: privileges.user.uid, gid: privileges.gid ?? privileges.user.gid }
+}
+
 function wantedUser(text: string): Account {
   const found = findUser(text)
   if (found !== undefined) return found
   // A number needs no entry: containers run as such. Its group is then the one of the same number.
-  if (/^\d+$/.test(text) && Number(text) < 2 ** 32 - 1)
-    return { name: '', uid: Number(text), gid: Number(text) }
+  const number = numberIn(text)
+  if (number !== undefined) return { name: '', uid: number, gid: number }
   throw refused(`user: there is no user ${text}; wanted a name or a number that the system knows`)
 }
 
 function wantedGroup(text: string): number {
-  const found = findGroup(text)
-  if (found !== undefined) return found.gid
-  if (/^\d+$/.test(text) && Number(text) < 2 ** 32 - 1) return Number(text)
+  const gid = groupNumber(text)
+  if (gid !== undefined) return gid
   throw refused(`group: there is no group ${text}; wanted a name or a number that the system knows`)
 }
 

@@ -17,9 +17,8 @@ import {
 } from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
-import { isMainThread } from 'node:worker_threads'
 import { GaidarosError } from '../errors.js'
-import { findGroup } from './accounts.js'
+import { groupNumber } from './accounts.js'
 import { underLock } from './folderlock.js'
 
 /** sockaddr_un.sun_path without its end, unix(7). */
@@ -82,7 +81,6 @@ export class SocketFile {
       server.listen(aside.name)
       await once(server, 'listening')
       if (owner !== undefined) chownSync(aside.name, owner.uid, owner.gid)
-      chmodSync(aside.name, 0o600)
       const file = new SocketFile(full, lstatSync(aside.name))
       aside.place(takeOver)
       return file
@@ -97,7 +95,7 @@ export class SocketFile {
   /**
    * Binds at the name itself, as others are to see it (ss(8), getpeername(2)): `listen` is called once nobody else has
    * it, and what a server that is gone has left is removed. Two that start at once do so one after the other. The file
-   * is nobody else's to connect to before it has its mode.
+   * is nobody else's to connect to before it has its mode: `listen` makes it with 0600.
    * @returns what `listen` returned, and the file
    * @throws GaidarosError ERR_GAIDAROS_LISTEN: a server that lives has it, it is no socket or another user's, or it
    * cannot be made; what `listen` throws
@@ -116,7 +114,7 @@ export class SocketFile {
       } catch (error) {
         throw error instanceof GaidarosError ? error : unmade(full, error, SERVICE)
       }
-      const result = await privately(() => listen(full))
+      const result = await listen(full)
       try {
         if (access.uid !== undefined || access.gid !== undefined)
           chownSync(full, access.uid ?? -1, access.gid ?? -1)
@@ -168,8 +166,9 @@ export class Aside {
     this.name = join(this.#folder, 's')
   }
 
-  /** Moves it to its place. A name that came into being meanwhile is another server's. */
+  /** Moves it to its place, mode 0600. A name that came into being meanwhile is another server's. */
   place(takeOver: boolean): void {
+    chmodSync(this.name, 0o600)
     if (takeOver || lstatSync(this.#path, { throwIfNoEntry: false }) !== undefined) {
       renameSync(this.name, this.#path)
       return
@@ -226,25 +225,10 @@ function removeStale(full: string): void {
   unlinkSync(full)
 }
 
-/**
- * `bind` makes the file before it returns. The addon makes it private by itself; for node:net it is the umask's
- * business, which threads cannot change.
- */
-function privately<T>(bind: () => T): T {
-  if (!isMainThread) return bind()
-  const before = process.umask(0o177)
-  try {
-    return bind()
-  } finally {
-    process.umask(before)
-  }
-}
-
 /** Group of socket_group. @throws GaidarosError ERR_GAIDAROS_LISTEN when there is none */
 export function socketGroup(name: string): number {
-  const found = findGroup(name)
-  if (found !== undefined) return found.gid
-  if (/^\d+$/.test(name) && Number(name) < 2 ** 32 - 1) return Number(name)
+  const gid = groupNumber(name)
+  if (gid !== undefined) return gid
   throw new GaidarosError(
     'ERR_GAIDAROS_LISTEN',
     `socket_group: there is no group ${name}; wanted a name or a number that the system knows`,

@@ -8,7 +8,7 @@ import { resolve } from 'node:path'
 import type { Address, ListenSpec } from '../engine/engine.js'
 import { GaidarosError } from '../errors.js'
 import type { Settings } from '../options/settings.js'
-import { findUser } from '../process/accounts.js'
+import { futureOwner } from '../process/privileges.js'
 import { type Access, SocketFile, socketGroup } from '../process/socketfile.js'
 import { isDatagram } from './engineoptions.js'
 import { type SocketSettings, socketOptions } from './socketoptions.js'
@@ -26,6 +26,7 @@ export type BindOptions = SocketSettings &
     | 'socketGroup'
     | 'user'
     | 'group'
+    | 'chroot'
   >
 
 /** Where to listen. `optional`: skipped when this machine does not have the address. */
@@ -115,11 +116,10 @@ export async function bindPath(
 }
 
 /** The file is the user's whom the server becomes, so that it can be removed, and of socket_group. */
-function accessOf({ socketMode, socketGroup: group, user, group: own }: BindOptions): Access {
-  const account = process.geteuid?.() === 0 && user !== '' ? findUser(user) : undefined
-  const gid =
-    group === '' ? account && (own === '' ? account.gid : socketGroup(own)) : socketGroup(group)
-  return { mode: socketMode, uid: account?.uid, gid }
+function accessOf(options: BindOptions): Access {
+  const { socketMode, socketGroup: group } = options
+  const owner = futureOwner(options)
+  return { mode: socketMode, uid: owner?.uid, gid: group === '' ? owner?.gid : socketGroup(group) }
 }
 
 /**

@@ -26,8 +26,8 @@ function listenOptions(
 }
 
 const placeOf = ({ address, path, port }: ListenSpec): Address =>
-  path !== undefined || address.startsWith('/') || address.startsWith('@')
-    ? { address: path ?? address, family: 'unix', port: 0 }
+  path !== undefined
+    ? { address: path, family: 'unix', port: 0 }
     : { address, family: isIPv6(address) ? 'IPv6' : 'IPv4', port }
 
 /** What node:net says of it: an object, or the path of a unix socket, but not of one that it was given open. */
@@ -78,12 +78,13 @@ export class Listeners {
 
   async #open(place: { spec: ListenSpec; server?: Server }): Promise<Address> {
     const { spec } = place
-    const { address, family } = placeOf(spec)
-    const server = this.#make(family === 'unix' ? address : undefined)
+    const { fd, path } = spec
+    const server = this.#make(path)
     let aside: Aside | undefined
     try {
-      if (spec.path !== undefined && !spec.path.startsWith('@')) aside = new Aside(spec.path)
-      server.listen(listenOptions(spec, aside?.name ?? spec.path))
+      // One that is open already has its name.
+      if (fd === undefined && path !== undefined && !path.startsWith('@')) aside = new Aside(path)
+      server.listen(listenOptions(spec, aside?.name ?? path))
       await once(server, 'listening')
       aside?.place(false)
     } catch (error) {

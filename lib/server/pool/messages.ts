@@ -11,6 +11,8 @@ import type { ServerStats } from '../stats.js'
 export interface InheritedSocket {
   fd: number
   address: string
+  /** Of a unix socket. */
+  path?: string
   port: number
   backlog: number
   /** The service manager has made it. */

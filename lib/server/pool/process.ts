@@ -91,11 +91,12 @@ export class ServerProcess {
       },
     )
     this.#listen()
-    const inherited = sockets.map(({ address, port, backlog, activated }, i) => ({
+    const inherited = sockets.map(({ address, family, port, backlog, activated }, i) => ({
       fd: FIRST_FD + i,
       address,
       port,
       backlog,
+      ...(family === 'unix' && { path: address }),
       ...(activated && { activated }),
     }))
     this.#send({ kind: 'start', ...start, sockets: inherited })
