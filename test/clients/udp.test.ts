@@ -1,6 +1,5 @@
 // Datagrams and their real clients.
 
-import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -8,20 +7,13 @@ import { Command, root, temporary } from '../cli/command.js'
 import { lacking } from '../compiler.js'
 import { unavailable } from '../conformance/available.js'
 import { refuse, VARIANTS } from '../conformance/variant.js'
+import { client } from './client.js'
 
 async function start(t: Test, ...args: string[]): Promise<number> {
   const local = ['--no-config', '--allow-root', '-P', 'UDP', '-h', '127.0.0.1', '-p', '0']
   const command = new Command([...local, ...args])
   t.teardown(() => command.stop())
   return command.port()
-}
-
-/** Runs a client to its end. @returns what it printed; undefined where it is not installed */
-async function client(program: string, args: string[], input = ''): Promise<string | undefined> {
-  if (spawnSync('which', [program]).status !== 0) return undefined
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  child.stdin.end(input)
-  return String(await child.stdout.toArray().then(Buffer.concat))
 }
 
 const reason = await unavailable(VARIANTS.edge)

@@ -1,12 +1,12 @@
 // A unix socket and its real clients, and its name while the server is reloaded and upgraded.
 
-import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Command, temporary } from '../cli/command.js'
 import { lacking } from '../compiler.js'
 import { until } from '../conformance/deadline.js'
+import { client } from './client.js'
 
 const HANDLER = `
 export const splitRequest = { framer: 'delimiter', delimiter: '\\r\\n\\r\\n' }
@@ -26,14 +26,6 @@ async function start(t: Test, ...args: string[]): Promise<{ command: Command; pa
   t.teardown(() => command.stop())
   await command.until(/try it: .*nc .*-U/)
   return { command, path }
-}
-
-/** Runs a client to its end. @returns what it printed; undefined where it is not installed */
-async function client(program: string, args: string[], input = ''): Promise<string | undefined> {
-  if (spawnSync('which', [program]).status !== 0) return undefined
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  child.stdin.end(input)
-  return String(await child.stdout.toArray().then(Buffer.concat))
 }
 
 t.test('nc, socat', async (t) => {

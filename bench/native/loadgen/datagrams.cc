@@ -29,6 +29,7 @@ std::string DatagramClient::open() {
   uint32_t depth = options_.depth;
   in_.resize(size_t{depth} * (options_.size + 1));
   out_.resize(size_t{depth} * options_.size);
+  wanted_.resize(options_.size);
   headers_.resize(depth);
   parts_.resize(depth);
   for (uint32_t i = 0; i < options_.connections; i++) {
@@ -91,10 +92,9 @@ bool DatagramClient::receive(Peer& peer, uint64_t now_ns, bool measuring) {
     std::memcpy(&place, bytes, 4);
     std::memcpy(&number, bytes + 4, 8);
     Asked* asked = place < options_.depth ? &peer.asked[place] : nullptr;
-    std::vector<uint8_t> wanted(size);
-    fill(wanted.data(), size, place, number);
+    fill(wanted_.data(), size, place, number);
     bool is_right = headers_[static_cast<size_t>(i)].msg_len == size && asked != nullptr &&
-                    std::memcmp(bytes, wanted.data(), size) == 0;
+                    std::memcmp(bytes, wanted_.data(), size) == 0;
     if (!is_right) {
       result_->errors.wrong_bytes++;
       result_->errors.first = "an answer that nobody asked for";

@@ -42,7 +42,7 @@ class DatagramClient {
 
   const Options& options_;
   std::vector<Peer> peers_;
-  std::vector<uint8_t> in_, out_;
+  std::vector<uint8_t> in_, out_, wanted_;
   std::vector<mmsghdr> headers_;
   std::vector<iovec> parts_;
   uint64_t numbers_ = 0;

@@ -1,0 +1,15 @@
+// Other people's programs as clients.
+
+import { spawn, spawnSync } from 'node:child_process'
+
+/** Runs a client to its end. @returns what it printed; undefined where it is not installed */
+export async function client(
+  program: string,
+  args: string[],
+  input = '',
+): Promise<string | undefined> {
+  if (spawnSync('which', [program]).status !== 0) return undefined
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  child.stdin.end(input)
+  return String(await child.stdout.toArray().then(Buffer.concat))
+}
