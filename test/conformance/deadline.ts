@@ -34,6 +34,11 @@ const describe = async (what: Describe): Promise<string> =>
 
 const overdue = (what: string, ms: number): Error => new Error(`no ${what} within ${ms} ms`)
 
+/** Conditions that do not hold at once are asked more and more seldom, up to this, milliseconds. */
+const LONGEST_TICK_MS = 20
+/** How often it is asked whether what is waited for is on its way, milliseconds. */
+const PROGRESS_MS = 500
+
 /** Deadlines that one wait may take at most, however steadily it comes nearer to its end. */
 const MOST_STEPS = 8
 
@@ -49,13 +54,19 @@ export async function until(
 ): Promise<void> {
   const end = performance.now() + MOST_STEPS * ms
   let moved = performance.now()
-  let before = await progress()
+  let asked = moved
+  let before: number | undefined
+  let pause = 1
   while (!(await condition())) {
-    const now = await progress()
-    if (now !== before) moved = performance.now()
+    if (performance.now() > asked + PROGRESS_MS) {
+      const now = await progress()
+      asked = performance.now()
+      if (now !== before) moved = asked
+      before = now
+    }
     if (performance.now() > Math.min(end, moved + ms)) throw overdue(await describe(what), ms)
-    before = now
-    await tick()
+    await tick(pause)
+    pause = Math.min(pause * 1.5, LONGEST_TICK_MS)
   }
 }
 

@@ -1,7 +1,16 @@
 // Handlers that run in another thread or process: the functions among a case's options as a module of their
 // own, behind what they use of what the case's file declares.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
@@ -12,6 +21,8 @@ import type { Options } from './served.js'
 import { Unfit } from './unfit.js'
 
 const ROOT = join(import.meta.dirname, '../..')
+/** What was compiled is kept from run to run: the same cases run over many combinations. */
+const KEPT = join(ROOT, 'node_modules/.cache/gaidaros-sent')
 
 let folder: string | undefined
 /** Modules of the tests in JavaScript, by their source. */
@@ -44,7 +55,7 @@ export function sent(options: Options, caseFile: string): Options {
 /** What the file declares or imports that `code` uses, and what that uses. */
 function declarations(file: string, code: string): string {
   const ts = typescript()
-  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2022)
+  const source = parsed(ts, file)
   const words = new Set(wordsOf(code))
   const chosen = new Set<TypeScript.Statement>()
   const choose = (each: TypeScript.Statement) => {
@@ -63,6 +74,16 @@ function declarations(file: string, code: string): string {
     .filter((each) => chosen.has(each))
     .map((each) => each.getText(source))
     .join('\n')
+}
+
+const sources = new Map<string, TypeScript.SourceFile>()
+
+function parsed(ts: typeof TypeScript, file: string): TypeScript.SourceFile {
+  const known = sources.get(file)
+  if (known !== undefined) return known
+  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.ES2022)
+  sources.set(file, source)
+  return source
 }
 
 const wordsOf = (code: string): string[] => code.match(/[\w$]+/g) ?? []
@@ -101,21 +122,41 @@ function unknownName(code: string): string | undefined {
 
 const typescript = () => createRequire(import.meta.url)('typescript') as typeof TypeScript
 
+interface Compiled {
+  code: string
+  /** See unknownName(). */
+  missing: string | undefined
+}
+
+/** `text` in JavaScript. */
+function compile(text: string): Compiled {
+  const ts = typescript()
+  const name = createHash('sha256').update(`${ts.version} ${text}`).digest('hex')
+  const file = join(KEPT, `${name}.json`)
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Compiled
+  const { outputText: code } = ts.transpileModule(text, {
+    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+  })
+  const result = { code, missing: unknownName(code) }
+  mkdirSync(KEPT, { recursive: true })
+  // Whoever reads it meanwhile finds all of it or nothing.
+  const own = `${file}.${process.pid}`
+  writeFileSync(own, JSON.stringify(result))
+  renameSync(own, file)
+  return result
+}
+
 /** Compiles `text`, which stands in `file` or was made of it, with whatever it imports of the tests. */
 function write(name: string, text: string, file: string): string {
-  const ts = typescript()
   if (folder === undefined) {
     const made = mkdtempSync(join(tmpdir(), 'gaidaros-sent-'))
     process.on('exit', () => rmSync(made, { recursive: true, force: true }))
     folder = made
   }
-  const { outputText } = ts.transpileModule(text, {
-    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
-  })
-  const missing = unknownName(outputText)
+  const { code, missing } = compile(text)
   if (missing !== undefined) throw new Unfit(`its handler looks at ${missing} of its case`)
   const path = join(folder, `${name}.mjs`)
-  const linked = outputText.replaceAll(
+  const linked = code.replaceAll(
     /from '(\.\.?\/[^']+)'/g,
     (_, imported: string) => `from '${compiledPath(join(dirname(file), imported))}'`,
   )
