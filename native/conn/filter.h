@@ -15,6 +15,7 @@
 namespace gaidaros {
 
 struct Connection;
+struct Counters;
 
 class Filter {
  public:
@@ -59,6 +60,8 @@ class Filter {
   // It is still agreeing on something with the peer (a TLS handshake): the handler does not hear of
   // the connection yet, and as that costs as much as a hundred requests the loop rations it.
   virtual bool is_opening() const { return false; }
+  // Its agreement is reached: counts it.
+  virtual void count(Counters& counters) const { (void)counters; }
   // Appends what the handler may know of it, as meta.h has it.
   virtual void describe(std::vector<uint8_t>& facts) const { (void)facts; }
 

@@ -104,6 +104,10 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
     connection.filter = std::make_unique<ProxyFilter>(options_.proxy.versions);
     connection.greeting = true;
   }
+  if (options_.tls.context && options_.tls.implicit && !add_tls(connection)) {
+    poller_->open(connection);
+    return close(connection, Reason::io_error);
+  }
   announce(connection);
   poller_->open(connection);
   arm(connection);
@@ -161,6 +165,7 @@ void Loop::introduced(Connection& connection) {
   bool has_room = has_room_for(connection.peer);
   count_address(connection, 1);
   if (!has_room) return close(connection, Reason::max_connections_per_ip);
+  if (connection.opening) begin_opening(connection);
   announce(connection);
 }
 

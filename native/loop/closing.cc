@@ -39,6 +39,8 @@ void Loop::close(Connection& connection, Reason reason) {
   connection.state = ConnState::closed;
   connection.reason = reason;
   connection.pending_size = 0;
+  if (connection.opening && (reason == Reason::tls_error || reason == Reason::tls_timeout))
+    stats_.tls_failed++;
   connection.mourned = connection.watched || options_.want_closed || is_abnormal(reason);
   stats_.closed[static_cast<unsigned>(reason)]++;
   stats_.active--;
@@ -104,7 +106,8 @@ void Loop::end(ConnId id) {
 // whose end is due.
 void Loop::settle(Connection& connection) {
   if (!connection.live() || connection.state == ConnState::lingering) return;
-  if (connection.in_flight() > 0 || connection.has_output()) return;
+  if (connection.upgrading && connection.state == ConnState::open) upgrade(connection);
+  if (!connection.live() || connection.in_flight() > 0 || connection.has_output()) return;
   if (connection.backlog && connection.backlog->idle()) connection.backlog.reset();
   if (connection.backlog) return;
   if (connection.state != ConnState::ending) {

@@ -111,6 +111,8 @@ void Loop::agreed(Connection& connection) {
   for (Filter* filter = connection.filter.get(); filter; filter = filter->next.get())
     if (filter->is_opening()) return;
   connection.opening = false;
+  for (Filter* filter = connection.filter.get(); filter; filter = filter->next.get())
+    filter->count(stats_);
   // The first byte is still to come.
   connection.last_ms = now_;
   announce(connection);

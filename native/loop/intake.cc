@@ -77,8 +77,11 @@ void Loop::received(Connection& connection, uint32_t count) {
   }
   if (connection.state != ConnState::open) return;
   if (connection.filter) {
-    if (!connection.peer_ended)
-      decode(connection, {scratch_.data(), count}, connection.filter.get());
+    std::span<const uint8_t> bytes(scratch_.data(), count);
+    if (connection.peer_ended) return;
+    if (must_ration(connection)) return ration(connection, bytes);
+    if (connection.opening) return decode_opening(connection, bytes);
+    decode(connection, bytes, connection.filter.get());
     return;
   }
   take_received(connection, count);

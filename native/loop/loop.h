@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -129,6 +130,13 @@ class Loop final : private PollerSink {
   // handed out, which those have seen, go through it; replies so far do not. False: the connection
   // is gone.
   bool insert_filter(ConnId id, std::unique_ptr<Filter> filter);
+  // New connections begin with this; null: in plain, without a start_tls().
+  void set_tls(std::shared_ptr<TlsContext> context) { options_.tls.context = std::move(context); }
+  // TLS begins once request `sequence` is answered, which is the last that was received; none: at
+  // once, with nothing in flight. False: the connection is gone, has TLS already, or there is no
+  // context. Where something was received behind that request nobody can say who has sent it: the
+  // connection is closed (CVE-2011-0411).
+  bool start_tls(ConnId id, std::optional<uint32_t> sequence);
   // The connection, also during its closed record; null when it is gone.
   const Connection* find(ConnId id) { return table_.find(id); }
   // The same of a datagram.
@@ -257,6 +265,16 @@ class Loop final : private PollerSink {
                                                const Filter* behind = nullptr);
   void end_filters(Connection& connection);
 
+  // opening.cc
+  bool add_tls(Connection& connection);
+  void begin_opening(Connection& connection);
+  bool must_ration(const Connection& connection) const;
+  void ration(Connection& connection, std::span<const uint8_t> bytes);
+  void take_rationed();
+  void decode_opening(Connection& connection, std::span<const uint8_t> bytes);
+  static bool has_more(const Connection& connection);
+  void upgrade(Connection& connection);
+
   // output.cc
   struct Answering {
     uint32_t count = 1;  // requests that the bytes answer
@@ -351,7 +369,14 @@ class Loop final : private PollerSink {
   uint32_t joined_ = 0;           // bytes of an unfinished frame put in front of receive_space()
   bool into_input_ = false;       // receive_space() was in the connection's own buffer
   std::vector<uint8_t> scratch_;  // for filters and for lingering connections
-  std::vector<uint8_t> coded_;    // what filters have made of output, by turns with
+  // Parts of handshakes that wait for a later turn.
+  struct Rationed {
+    ConnId id;
+    std::vector<uint8_t> bytes;
+  };
+  std::deque<Rationed> rationed_;
+  uint64_t opening_ns_ = 0;     // spent on handshakes in this turn
+  std::vector<uint8_t> coded_;  // what filters have made of output, by turns with
   std::vector<uint8_t> coding_;
   std::vector<ConnId> waiting_;  // connections whose input may hold whole frames
 
