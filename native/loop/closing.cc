@@ -38,6 +38,7 @@ void Loop::close(Connection& connection, Reason reason) {
   if (!connection.live()) return;
   connection.state = ConnState::closed;
   connection.reason = reason;
+  discount_unsent(connection);
   connection.pending_size = 0;
   if (connection.opening && (reason == Reason::tls_error || reason == Reason::tls_timeout))
     stats_.tls_failed++;
@@ -54,6 +55,15 @@ void Loop::close(Connection& connection, Reason reason) {
   if (accept_paused_ & kPauseLimit &&
       (limits.max_connections == 0 || stats_.active < limits.max_connections))
     resume_accepting(kPauseLimit);
+}
+
+// What a filter was given is counted at once; what the kernel did not take of that is known by what
+// became of it, which for TLS is a little more.
+void Loop::discount_unsent(Connection& connection) {
+  if (!connection.filter || !connection.backlog) return;
+  uint64_t unsent = std::min<uint64_t>(connection.unsent(), connection.bytes_out);
+  connection.bytes_out -= unsent;
+  stats_.bytes_out -= unsent;
 }
 
 void Loop::failed(Connection& connection, int code) {

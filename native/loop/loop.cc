@@ -86,12 +86,12 @@ void Loop::awake() { now_ = clock_ms(); }
 
 bool Loop::turn(int timeout_ms) {
   stats_.turns++;
+  take_rationed();
   bool more = true;
   for (int round = 0; more && round < kMaxRounds; round++) {
     bool busy = round > 0 || !dirty_.empty() || !waiting_.empty() || !events_.empty() ||
                 !rationed_.empty() || (datagrams_ && !datagrams_->out.empty());
     if (!busy && timeout_ms != 0) busy = !host_.sleep();
-    take_rationed();
     more = poller_->poll(busy ? 0 : timeout_ms);
     host_.awake();
     tick();
@@ -101,11 +101,10 @@ bool Loop::turn(int timeout_ms) {
       host_.collect();
       step();
     }
-    more =
-        more || !waiting_.empty() || !events_.empty() || !rationed_.empty() || poller_->pending();
+    more = more || !waiting_.empty() || !events_.empty() || poller_->pending();
     if (poller_->foreign_ready()) break;
   }
-  return !host_.sleep() || more;
+  return !host_.sleep() || more || !rationed_.empty();
 }
 
 void Loop::step() {

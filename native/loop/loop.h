@@ -310,6 +310,7 @@ class Loop final : private PollerSink {
   void hear_end(Connection& connection);
   void drop_frame(Connection& connection);
   void fail(Connection& connection);
+  void discount_unsent(Connection& connection);
   void give_up_requests(Connection& connection);
 
   // datagrams.cc

@@ -351,7 +351,8 @@ void Loop::flush() {
     settle(*connection);
     // Its place in the wheel may be that of a later deadline, of its first byte for one.
     uint32_t idle = options_.limits.idle_timeout;
-    if (idle > 0 && connection->timer.due - now_ > idle) arm(*connection);
+    bool is_far = idle > 0 && connection->timer.due - now_ > idle;
+    if (is_far || connection->bytes_in == 0) arm(*connection);
   }
   flushing_.clear();
 }

@@ -91,9 +91,12 @@ export class Arrivals {
     connection.proxy = { version: header.version, address: connection.remote, tlvs: header.tlvs }
     connection.remote = header.source ?? connection.remote
     connection.local = header.destination ?? connection.local
-    // What is TLS lies in the socket again, for who reads it.
     const { isSealed } = this
-    if (isSealed && rest.length > 0) connection.socket.unshift(Buffer.from(rest))
+    if (isSealed) {
+      // What is TLS lies in the socket again, for who reads it next.
+      connection.socket.pause().removeAllListeners('data')
+      if (rest.length > 0) connection.socket.unshift(Buffer.from(rest))
+    }
     this.onIntroduced(connection)
     if (isSealed) return undefined
     // It is heard of before its first request.

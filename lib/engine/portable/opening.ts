@@ -47,6 +47,8 @@ export class Opening {
     connection.turnTo(socket)
     this.#arrivals.attach(connection)
     socket.on('data', (chunk) => this.#arrivals.received(connection, chunk))
+    // Errors behind the handshake; those of it come as 'error'. Only a server of node:tls would pass them on.
+    socket.on('_tlsError', (error: Error) => this.#closing.error(connection, error))
     socket.once('secure', () => this.#secure(connection, socket, security))
   }
 
