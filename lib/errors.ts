@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'ERR_GAIDAROS_PROCESS' // pidfile, user, group, root directory or detaching was refused
   | 'ERR_GAIDAROS_ENGINE' // the wanted engine or polling type cannot be had
   | 'ERR_GAIDAROS_LOG' // a log file cannot be opened
+  | 'ERR_GAIDAROS_TLS' // certificates, keys or ciphers that cannot be used
   | 'ERR_GAIDAROS_POOL' // a server process cannot be started, or dies again and again
   | 'ERR_GAIDAROS_REPLY' // a handler's reply is of a type that has no bytes
 

@@ -10,6 +10,7 @@ import { checkPidfile } from '../process/pidfile.js'
 import { checkPrivileges } from '../process/privileges.js'
 import { CONTROL, checkSocketPlace, SERVICE, socketGroup } from '../process/socketfile.js'
 import { isLocal, resolveTargets } from '../server/binding.js'
+import { loadTls, ticketSecret } from '../tls/load.js'
 
 /**
  * Checks what the options name.
@@ -23,8 +24,11 @@ export async function checkConfig({ settings, files, notes }: Resolved): Promise
   const allowCode = settings.allowCode || process.geteuid?.() !== 0
   await resolveHandler(settings as HandlerSettings, { allowCode })
   checkLogs(settings)
+  const doubts: string[] = []
+  loadTls(settings, ticketSecret(), (text) => doubts.push(`warning: ${text}`))
   return [
     ...notes.map((note) => `note: ${note}`),
+    ...doubts,
     `files: ${files.join(', ') || 'none'}`,
     `handler: ${settings.handlerModule || 'built from the options'}`,
     `addresses: ${(await placesOf(settings)).join(', ')}`,

@@ -9,6 +9,7 @@ import type {
 import type { Request } from '../control/requests.js'
 import type { ProcessSnapshot, Snapshot } from '../control/snapshot.js'
 import { type Distribution, percentile } from '../engine/distribution.js'
+import type { ServerStats } from '../server/stats.js'
 import { type Column, columns, pairs, right } from './columns.js'
 import { bytes, count, duration, named, percent, ratio, sum, time } from './numbers.js'
 
@@ -25,6 +26,8 @@ export function view(request: Request, answer: unknown): string[] {
       return configView((answer as { options: ConfigAnswer }).options)
     case 'resize':
       return [`${(answer as { wanted: number }).wanted} server processes are wanted`]
+    case 'reload-certificates':
+      return [`reloaded: ${(answer as { certificates: string[] }).certificates.join(', ')}`]
     case 'profile':
       return profileView(answer as ProfileAnswer)
   }
@@ -58,6 +61,7 @@ function statsView(snapshot: Snapshot): string[] {
       ['in flight', `${count(levels.in_flight)}, ${count(levels.waiting)} wait for a worker`],
       ['bytes', `${bytes(total.bytes_in)} in, ${bytes(total.bytes_out)} out`],
       ['unsent', `${bytes(levels.queued_bytes)}, ${count(levels.paused)} connections not read`],
+      ...tlsRow(total),
       ['batches', `${count(batches)}, ${ratio(records, batches)} records each`],
       ['system calls', calls === 0 ? 'not counted' : `${named(syscalls) || 'none'}${perRequest}`],
       ['latency', percentiles(total.latency)],
@@ -70,6 +74,17 @@ function statsView(snapshot: Snapshot): string[] {
     ...silent(processes),
   ]
 }
+
+/** Nothing where no TLS is spoken. */
+const tlsRow = ({ tls_handshakes, tls_resumed, tls_failed }: ServerStats): [string, string][] =>
+  tls_handshakes + tls_failed === 0
+    ? []
+    : [
+        [
+          'TLS',
+          `${count(tls_handshakes)} handshakes, ${count(tls_resumed)} resumed, ${count(tls_failed)} failed`,
+        ],
+      ]
 
 const silent = (processes: readonly { pid: number; error?: string | undefined }[]): string[] =>
   processes.flatMap(({ pid, error }) => (error === undefined ? [] : [silentLine({ pid, error })]))

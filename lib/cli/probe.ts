@@ -18,9 +18,8 @@ function aged(reason: string | undefined, minimum: string): string | undefined {
 function nativeFacts(probe: NativeProbe): Fact[] {
   if (!probe.available) {
     const reason = `no addon: ${probe.reason ?? 'unknown reason'}`
-    return ['native engine', '-T edge', '-T level', 'batched sends', '-T completion'].map((name) =>
-      feature(name, reason),
-    )
+    const names = ['native engine', '-T edge', '-T level', 'batched sends', '-T completion', 'TLS']
+    return names.map((name) => feature(name, reason))
   }
   const why = (part: { available: boolean; reason?: string } | undefined) =>
     part?.available === false ? (part.reason ?? 'unknown reason') : undefined
@@ -30,6 +29,7 @@ function nativeFacts(probe: NativeProbe): Fact[] {
     feature('-T level', undefined),
     feature('batched sends', aged(why(probe.sendBatching), MINIMUM.batchedSends)),
     feature('-T completion', aged(why(probe.completion), MINIMUM.completion)),
+    feature('TLS', why(probe.tls)),
   ]
 }
 

@@ -17,6 +17,8 @@ import { type Identity, type Snapshot, snapshotOf } from './snapshot.js'
 export interface Subject {
   identity(): Identity
   inspect(question: Question): Promise<Inspection>
+  /** @returns files. @throws what is wrong with them */
+  reloadCertificates(): Promise<string[]>
   /** @returns how many server processes are wanted now; undefined: it has none */
   resize(how: 'grow' | 'shrink'): number | undefined
   options(): Pick<Resolved, 'settings' | 'origins'>
@@ -45,6 +47,8 @@ export function answer(subject: Subject, request: Request): Promise<object> | ob
       return workers(subject)
     case 'resize':
       return resize(subject, request.how)
+    case 'reload-certificates':
+      return reloadCertificates(subject)
     case 'config':
       return { options: config(subject) }
     case 'profile':
@@ -158,6 +162,12 @@ function resize(subject: Subject, how: 'grow' | 'shrink'): { wanted: number } {
       'this server is one process; wanted server_type procpool or proc for more or fewer',
     )
   return { wanted }
+}
+
+async function reloadCertificates(subject: Subject): Promise<{ certificates: string[] }> {
+  const certificates = await subject.reloadCertificates()
+  if (certificates.length === 0) throw new Error('this server does not speak TLS; wanted tls_cert')
+  return { certificates }
 }
 
 /** Options that name a secret, or where one lies. */

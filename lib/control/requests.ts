@@ -4,7 +4,7 @@
 import { nearest } from '../options/suggestion.js'
 
 export type Request =
-  | { name: 'stats' | 'workers' | 'config' }
+  | { name: 'stats' | 'workers' | 'config' | 'reload-certificates' }
   | { name: 'connections'; limit: number }
   | { name: 'resize'; how: 'grow' | 'shrink' }
   | { name: 'profile'; action: 'start' | 'stop' }
@@ -54,6 +54,11 @@ export const forms: Readonly<Record<string, Form>> = {
     words: '',
     doc: 'Options in force and where they come from, without secrets.',
     parse: alone({ name: 'config' }),
+  },
+  'reload-certificates': {
+    words: '',
+    doc: 'Reads certificates and keys anew, for new connections.',
+    parse: alone({ name: 'reload-certificates' }),
   },
   profile: {
     words: 'start|stop',

@@ -2,15 +2,19 @@
 // is harmless once the connection is gone: writes return false, numbers keep their last values.
 
 import type { Address, ConnectionInfo, Credentials, Engine, ProxyInfo } from '../engine/engine.js'
+import { misuse } from '../errors.js'
 import type { Bytes, Connection } from '../handler/contract.js'
 import { bytesOf } from './codec.js'
 import { type Deferred, deferred } from './deferred.js'
+import { TlsInfo } from './tlsinfo.js'
 
 /** What a connection needs of the table that it stands in. */
 export interface ConnectionHost {
   readonly engine: Engine
   /** Bytes above which write() says false; 0: never. */
   readonly highWater: number
+  /** Why TLS cannot begin in mid-connection; undefined: it can. */
+  readonly tlsRefusal: string | undefined
   /** No further request of this connection is handed over in this turn. */
   stop(slot: number, generation: number): void
 }
@@ -37,6 +41,9 @@ export class ClientConnection implements Connection {
   #drain: Deferred | undefined
   #onClosed: Set<() => void> | undefined
   #pausedBy = 0
+  #tls: TlsInfo | undefined
+  /** Number of the request of it that was handed over last. */
+  request: number | undefined
 
   constructor(host: ConnectionHost, slot: number, generation: number, closed: boolean) {
     this.#host = host
@@ -71,6 +78,25 @@ export class ClientConnection implements Connection {
 
   get proxy(): ProxyInfo | undefined {
     return this.#info().proxy
+  }
+
+  get tls(): TlsInfo | undefined {
+    if (this.#tls !== undefined) return this.#tls
+    const facts = this.#info().tls
+    if (facts !== undefined) this.#tls = new TlsInfo(facts)
+    return this.#tls
+  }
+
+  startTls(): void {
+    const { engine, tlsRefusal } = this.#host
+    if (tlsRefusal !== undefined)
+      throw misuse('ERR_GAIDAROS_STATE', `connection.startTls(): ${tlsRefusal}`)
+    if (this.#closed || this.#stopped) return
+    if (this.tls !== undefined)
+      throw misuse('ERR_GAIDAROS_STATE', 'connection.startTls(): the connection has TLS already')
+    if (engine.startTls?.(this.slot, this.generation, this.request)) return
+    this.#stopped = true
+    this.#host.stop(this.slot, this.generation)
   }
 
   get bytesIn(): number {

@@ -7,6 +7,7 @@ import { ClientConnection, type ConnectionHost } from './connection.js'
 export class Connections implements ConnectionHost {
   readonly engine: Engine
   highWater: number
+  tlsRefusal: string | undefined
   /** True while a connection was ended or closed in this turn: only then isStopped() need be asked. */
   anyStopped = false
   readonly #bySlot: (ClientConnection | undefined)[] = []

@@ -40,6 +40,8 @@ export interface DispatcherOptions {
   journal?: WorkerJournal | undefined
   /** Called with each error of the handler when die_on_error is set. */
   fatal?: ((error: unknown) => void) | undefined
+  /** Connections may turn to TLS. */
+  startsTls?: boolean
   /** Told how many errors the handler has had, after each. */
   onFailure?: (count: number) => void
   /** Bytes; see Limits. */
@@ -74,6 +76,7 @@ export class Dispatcher implements EngineHost {
     this.#engine = engine
     this.#ledger = this.#makeLedger(engine)
     this.#connections = new Connections(engine, this.#options.outputHighWater)
+    this.#connections.tlsRefusal = this.#tlsRefusal(engine)
     this.#begin(engine, this.#connections)
   }
 
@@ -94,6 +97,15 @@ export class Dispatcher implements EngineHost {
     this.#read = requestReader(plan.decodeRequest) ?? readView
     if (this.#engine && this.#connections) this.#begin(this.#engine, this.#connections)
     return (['opened', 'closed'] as const).filter((hook) => plan[hook] && !before[hook])
+  }
+
+  /** Why a connection cannot turn to TLS. */
+  #tlsRefusal(engine: Engine): string | undefined {
+    if (engine.isDatagram) return 'datagrams have no TLS'
+    if (engine.startTls === undefined)
+      return 'wanted a handler in the loop: handler_type "", gthread or gthreadpool'
+    if (this.#plan.handleBatch !== undefined) return 'wanted handle_request, not handle_batch'
+    return this.#options.startsTls ? undefined : 'wanted tls_cert, and tls_mode = starttls'
   }
 
   #begin(engine: Engine, connections: Connections): void {
@@ -224,6 +236,7 @@ export class Dispatcher implements EngineHost {
     try {
       const request = this.#read(...this.#bytesOf(at))
       const connection = seesConnection ? this.#connections?.get(slot, generation) : undefined
+      if (connection) connection.request = this.#engine?.records[at + RECORD.sequence]
       // A handler that never looks at its connection is called without one.
       replies.answer(index, handleRequest(request, connection as never))
     } catch (error) {
@@ -265,6 +278,7 @@ export class Dispatcher implements EngineHost {
     this.#options.log.limited(reason, 'warn', `connection closed: ${reason}`, {
       reason,
       connection: `${slot}.${generation}`,
+      ...(info?.fault && { fault: info.fault }),
       ...(info && {
         remote: endpoint(info.remote),
         requests: info.requests,

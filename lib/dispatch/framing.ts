@@ -203,7 +203,9 @@ export class Framing {
     if (handleRequest === undefined) return
     try {
       const request = read(bytes, 0, bytes.length)
-      const returned = handleRequest(request, connections.get(slot, generation))
+      const connection = connections.get(slot, generation)
+      connection.request = sequence
+      const returned = handleRequest(request, connection)
       replies.deliver(slot, generation, sequence, returned)
     } catch (error) {
       replies.failLater(slot, generation, sequence, error, 'handle_request')

@@ -86,8 +86,10 @@ export function decodedLoop(parts: LoopParts, read: ReadRequest): Loop {
 }
 
 function connectionOf(connections: Connections, records: Uint32Array, at: number): unknown {
-  return connections.get(
+  const connection = connections.get(
     records[at + RECORD.slot] as number,
     records[at + RECORD.generation] as number,
   )
+  connection.request = records[at + RECORD.sequence] as number
+  return connection
 }

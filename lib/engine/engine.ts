@@ -49,6 +49,7 @@ export interface Limits {
   lingerBytes: number
   /** Time that the loop is kept from its sockets after which EngineHost.stalled() is called. */
   stallWarning: number
+  tlsHandshakeTimeout: number
 }
 
 /** A PROXY header before each connection. */
@@ -58,6 +59,26 @@ export interface ProxyOptions {
   timeout: number
   /** Networks whose headers are believed; others' connections are closed. Empty: all. */
   allow: readonly string[]
+}
+
+/** TLS, of files that were read and checked (lib/tls). */
+export interface TlsOptions {
+  /** From the first byte of each connection; else where startTls() is called. */
+  implicit: boolean
+  /** PEM. The first that fits the server name that the client asks for; where none does, the very first. */
+  certificates: readonly { chain: string; key: string }[]
+  /** PEM; what client certificates are checked against. */
+  ca: string
+  clients: 'none' | 'optional' | 'required'
+  only13: boolean
+  /** Of TLS 1.2, in the notation of OpenSSL. */
+  ciphers: string
+  /** By preference. */
+  alpn: readonly string[]
+  /** Session tickets for each handshake of TLS 1.3; 0: no resumption. */
+  tickets: number
+  /** Who has it takes the tickets of everybody else who has it. */
+  ticketSecret: Uint8Array
 }
 
 export interface EngineOptions {
@@ -78,6 +99,7 @@ export interface EngineOptions {
   busyPoll: number
   limits: Limits
   proxy: ProxyOptions
+  tls?: TlsOptions | undefined
   /** Datagrams instead of connections: each is a request, and a connection of its own. */
   datagrams: boolean
   /** Bytes of the replies to a datagram by its own; 0: no limit. */
@@ -161,6 +183,24 @@ export interface ProxyInfo {
   tlvs: readonly ProxyTlv[]
 }
 
+/** What client and server have agreed on in a TLS handshake. */
+export interface TlsFacts {
+  /** 'TLSv1.3' */
+  protocol: string
+  /** 'TLS_AES_256_GCM_SHA384' */
+  cipher: string
+  /** The session is one of before. */
+  resumed: boolean
+  /** The application protocol, where one was agreed on. */
+  alpn?: string
+  /** The name that the client asked for. */
+  serverName?: string
+  /** The client's, DER, where it showed one. */
+  certificate?: Uint8Array
+  /** Why that is not to be trusted, in words of OpenSSL; absent where it is. */
+  refusal?: string
+}
+
 export interface ConnectionInfo {
   /** The peer, and the address that it connected to: as the proxy says, where there is one. */
   remote: Address
@@ -169,6 +209,10 @@ export interface ConnectionInfo {
   credentials?: Credentials
   /** Where the connection came through a proxy. */
   proxy?: ProxyInfo
+  /** Once the handshake is over. */
+  tls?: TlsFacts
+  /** What was wrong, in words, where the reason that it was closed for does not say it all. */
+  fault?: string
   bytesIn: number
   bytesOut: number
   requests: number
@@ -234,6 +278,10 @@ export interface EngineStats {
   datagrams_unsent: number
   /** Errors that ICMP has reported of replies. */
   icmp_errors: number
+  /** TLS handshakes, those of them that resumed a session, and those that failed or took too long. */
+  tls_handshakes: number
+  tls_resumed: number
+  tls_failed: number
   /** System calls by kind (native engine; empty where they cannot be counted). */
   syscalls: Record<string, number>
   /** Closed connections by reason. */
@@ -326,6 +374,14 @@ export interface Engine {
   connections(limit: number): ConnectionList
   /** Swaps limits while running. */
   setLimits(limits: Limits): void
+  /** Certificates and all else of TLS for new connections; `implicit` stays as it was. */
+  setTls?(tls: TlsOptions): void
+  /**
+   * TLS begins once request `sequence` is answered, the last that was received; undefined: at once, with nothing in
+   * flight. Where more was received in plain the connection is closed (tls_error). Absent where handlers run elsewhere.
+   * @returns false: the connection is gone, or has TLS
+   */
+  startTls?(slot: number, generation: number, sequence: number | undefined): boolean
   /** Stops accepting: listeners are closed. */
   stopListening(): void
   /** Accepts from the listener that the listen() call of this number made (from 0), once start() was called. */

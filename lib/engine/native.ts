@@ -13,6 +13,7 @@ import type {
   Limits,
   ListenSpec,
   ServingEngine,
+  TlsOptions,
 } from './engine.js'
 import { LAYOUT_VERSION, RECORD_WORDS, REPLY_WORDS } from './layout.js'
 import { listenFailure } from './listenfailure.js'
@@ -25,6 +26,7 @@ export interface NativeProbe {
   reason?: string
   completion?: { available: boolean; reason?: string }
   sendBatching?: { available: boolean; reason?: string }
+  tls?: { available: boolean; reason?: string }
   glibc?: string
   libuv?: string
 }
@@ -36,11 +38,12 @@ export function probe(): NativeProbe {
   if (native === undefined) return { available: false, reason: firstLine(nativeError) }
   const mismatch = layoutMismatch(native)
   if (mismatch !== undefined) return { available: false, reason: mismatch }
-  const { completion, sendBatching, glibc, libuv } = native.probe()
+  const { completion, sendBatching, tls, glibc, libuv } = native.probe()
   return {
     available: true,
     completion: verdict(completion),
     sendBatching: verdict(sendBatching),
+    tls: verdict(tls),
     glibc,
     libuv,
   }
@@ -72,9 +75,14 @@ function layoutMismatch(addon: Addon): string | undefined {
  * @throws GaidarosError ERR_GAIDAROS_ENGINE when the addon or the polling type cannot be had
  */
 export function createNativeEngine(options: EngineOptions, host: EngineHost): ServingEngine {
-  const { available, reason } = probe()
+  const { available, reason, tls } = probe()
   if (!available || native === undefined)
     throw new GaidarosError('ERR_GAIDAROS_ENGINE', `the native engine cannot be had: ${reason}`)
+  if (options.tls !== undefined && tls?.available === false)
+    throw new GaidarosError(
+      'ERR_GAIDAROS_ENGINE',
+      `TLS cannot be had from the native engine: ${tls.reason}; engine = portable has it of node:tls`,
+    )
   return new NativeEngine(native, options, host)
 }
 
@@ -211,6 +219,14 @@ class NativeEngine implements ServingEngine {
 
   connections(limit: number): ConnectionList {
     return this.#core.connections(limit)
+  }
+
+  setTls(tls: TlsOptions): void {
+    this.#core.setTls(tls)
+  }
+
+  startTls(slot: number, generation: number, sequence: number | undefined): boolean {
+    return this.#core.startTls(slot, generation, sequence)
   }
 
   setLimits(limits: Limits): void {

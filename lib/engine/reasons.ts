@@ -27,6 +27,9 @@ export const REASONS = [
   'proxy_error', // what came first was no PROXY header of the versions asked for
   'proxy_denied', // its address is not in proxy_allow_from
   'proxy_timeout', // no PROXY header within proxy_timeout
+  'tls_error', // a handshake failed, a record was bad, or plain bytes came behind the request for TLS
+  'tls_timeout', // a handshake took longer than tls_handshake_timeout
+  'tls_truncated', // the peer's FIN came without close_notify: the stream may have been cut
 ] as const
 
 export type CloseReason = (typeof REASONS)[number]

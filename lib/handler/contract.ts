@@ -29,6 +29,8 @@ export interface Connection {
   readonly protocol: 'TCP' | 'UDP' | 'unixsocket'
   /** Of a unix socket: the process that has connected, and who it ran as (unix(7), SO_PEERCRED). */
   readonly credentials: Credentials | undefined
+  /** What was agreed on in its TLS handshake; undefined: it has none yet. */
+  readonly tls: TlsConnection | undefined
   /** Bytes received and handed to the kernel so far. */
   readonly bytesIn: number
   readonly bytesOut: number
@@ -50,6 +52,44 @@ export interface Connection {
   close(): void
   pause(): void
   resume(): void
+  /**
+   * TLS begins behind the reply to the request that was handed over last: that one still leaves in plain (STARTTLS).
+   * Wanted: tls_cert, tls_mode = starttls, handle_request in the loop. Where the client has sent something behind
+   * that request already the connection is closed (reason tls_error): whoever sent it need not be who speaks TLS.
+   * @throws TypeError ERR_GAIDAROS_STATE where it cannot begin
+   */
+  startTls(): void
+}
+
+/** What client and server have agreed on. */
+export interface TlsConnection {
+  /** 'TLSv1.2' or 'TLSv1.3' */
+  readonly protocol: string
+  /** 'TLS_AES_256_GCM_SHA384' */
+  readonly cipher: string
+  /** The session is one of before. */
+  readonly resumed: boolean
+  /** The application protocol (ALPN), where one was agreed on. */
+  readonly alpn: string | undefined
+  /** The name that the client asked for (SNI). */
+  readonly serverName: string | undefined
+  /** The client's certificate, where tls_verify asks for it and it has shown one. */
+  readonly peer: PeerCertificate | undefined
+  /** The client has shown a certificate, and tls_ca vouches for it. */
+  readonly authorized: boolean
+  /** Why the certificate that it has shown is not to be trusted, in words of OpenSSL. */
+  readonly refusal: string | undefined
+}
+
+/** A client's certificate, as node:crypto's X509Certificate writes it. */
+export interface PeerCertificate {
+  readonly subject: string
+  readonly issuer: string
+  readonly fingerprint256: string
+  readonly validFrom: string
+  readonly validTo: string
+  /** DER. */
+  readonly raw: Uint8Array
 }
 
 /** A request of a batch; valid until handle_batch returns or its promise settles. */

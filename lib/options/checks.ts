@@ -11,6 +11,7 @@ import type { Problem } from './problem.js'
 import { ofProtocol } from './protocols.js'
 import { type Assignment, type Origin, originText } from './source.js'
 import type { OptionName } from './table.js'
+import { ofTls } from './tls.js'
 import { isAvailable, laterValues } from './unavailable.js'
 import { writeValue } from './write.js'
 
@@ -91,7 +92,12 @@ function exclusions(effective: Effective): Problem[] {
   const strange = (allowed.value as readonly string[]).find((text) => !isNetwork(text))
   if (strange !== undefined)
     problems.push(about(allowed, `${strange}: wanted addresses and networks, such as 10.0.0.0/8`))
-  return [...problems, ...ofProtocol(effective), ...nagle(get('tcp_nodelay'), get('disable_nagle'))]
+  return [
+    ...problems,
+    ...ofProtocol(effective),
+    ...ofTls(effective),
+    ...nagle(get('tcp_nodelay'), get('disable_nagle')),
+  ]
 }
 
 /** tcp_nodelay implies disable_nagle: one source that says the first and denies the second contradicts itself. */

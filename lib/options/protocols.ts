@@ -18,7 +18,8 @@ const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   { to: /^UDP$/, options: /^udp_/, wanted: 'protocol UDP' },
   {
     to: /^(?:TCP|unixsocket)$/,
-    options: /^(?:end_request|split_request|proxy_protocol|max_connections_per_ip|keepalive)$/,
+    options:
+      /^(?:end_request|split_request|proxy_protocol|max_connections_per_ip|keepalive|tls_.+)$/,
     wanted: 'a protocol of streams',
   },
 ]

@@ -31,6 +31,12 @@ export interface Backend {
   setLimits(limits: Limits): void
   /** @throws why the new settings cannot be served; the old ones go on */
   reload(settings: Settings): Promise<ReloadReport>
+  /**
+   * Reads certificates and keys anew; connections that are open keep theirs.
+   * @returns the files of the certificates; none: TLS is not spoken
+   * @throws GaidarosError ERR_GAIDAROS_TLS; the old ones stay
+   */
+  reloadCertificates(): Promise<string[]>
   reopenLogs(): void
   /** Settles when all is closed. Called once. */
   close(graceMs: number): Promise<void>

@@ -1,7 +1,7 @@
 // The part of the settings that an engine is made from.
 
 import type { HandlerPlan } from '../dispatch/plan.js'
-import type { EngineOptions, Limits } from '../engine/engine.js'
+import type { EngineOptions, Limits, TlsOptions } from '../engine/engine.js'
 import type { Settings } from '../options/settings.js'
 import { socketOptions } from './socketoptions.js'
 
@@ -13,6 +13,7 @@ export function engineOptions(
   settings: Settings,
   plan: HandlerPlan,
   wantConnections: boolean,
+  tls: TlsOptions | undefined,
 ): EngineOptions {
   const datagrams = isDatagram(settings)
   const { pollingType, sendBatching, tcpNodelay, disableNagle, recvSize, pollTimeout } = settings
@@ -30,6 +31,7 @@ export function engineOptions(
       timeout: settings.proxyTimeout,
       allow: settings.proxyAllowFrom,
     },
+    tls,
     datagrams,
     amplification: settings.udpAmplification,
     framer: plan.framer,
@@ -67,5 +69,6 @@ export function engineLimits(settings: Settings): Limits {
     lingerTimeout: settings.lingerTimeout,
     lingerBytes: settings.lingerBytes,
     stallWarning: settings.stallWarning,
+    tlsHandshakeTimeout: settings.tlsHandshakeTimeout,
   }
 }

@@ -235,6 +235,19 @@ export class Gaidaros implements AsyncDisposable {
     return this.#logs?.reopen() ?? { reopened: [], kept: [] }
   }
 
+  /**
+   * Reads certificates and keys anew; connections that are open keep theirs.
+   * @returns the files of the certificates; none where TLS is not spoken
+   * @throws GaidarosError ERR_GAIDAROS_TLS with what is wrong; the old ones stay
+   * @example
+   * await server.reloadCertificates()
+   */
+  async reloadCertificates(): Promise<string[]> {
+    if (this.#state !== 'serving' || this.#backend === undefined)
+      throw stateError('reloadCertificates()', this.#state, 'a server that serves')
+    return this.#backend.reloadCertificates()
+  }
+
   /** Swaps some limits while it serves; milliseconds and bytes, 0 is off. */
   setLimits(limits: Partial<Limits>): void {
     checkLimits(limits, this.#limits)

@@ -1,11 +1,12 @@
 // server_type "": one event loop in this process.
 
 import type { HandlerPlan } from '../dispatch/plan.js'
-import type { Address, Limits, ListenSpec } from '../engine/engine.js'
+import type { Address, Limits, ListenSpec, TlsOptions } from '../engine/engine.js'
 import type { Logs } from '../log/logs.js'
 import type { SettingName, Settings } from '../options/settings.js'
 import { checkPrivileges, dropPrivileges, type Privileges } from '../process/privileges.js'
 import type { SocketFile } from '../process/socketfile.js'
+import { hasTls, loadTls, ticketSecret } from '../tls/load.js'
 import type { Backend, EngineInfo, ReloadReport } from './backend.js'
 import { adopt, type Bound, bind } from './binding.js'
 import { Busyness } from './busyness.js'
@@ -30,6 +31,17 @@ const HANDLER: ReadonlySet<SettingName> = new Set<SettingName>([
   'endRequest',
   'splitRequest',
   'keepalive',
+])
+/** Read with the files that they name, where TLS is spoken before and after. */
+const TLS: ReadonlySet<SettingName> = new Set<SettingName>([
+  'tlsCert',
+  'tlsKey',
+  'tlsCa',
+  'tlsVerify',
+  'tlsMinVersion',
+  'tlsCiphers',
+  'tlsAlpn',
+  'tlsTickets',
 ])
 /** Read each time they are needed. */
 const READ_LATE: ReadonlySet<SettingName> = new Set<SettingName>([
@@ -63,6 +75,9 @@ export class InProcess implements Backend {
   #file: SocketFile | undefined
   #work: Promise<unknown> = Promise.resolve()
   #generation = 1
+  /** Those of its tickets; new ones would end every session. */
+  readonly #secret = ticketSecret()
+  #tls: TlsOptions | undefined
   readonly #busyness = new Busyness()
   readonly #inspector = new Inspector(() => this.#service)
 
@@ -103,6 +118,8 @@ export class InProcess implements Backend {
    */
   async #listen(): Promise<Listening> {
     const privileges = checkPrivileges(this.#settings)
+    // Before anything is bound, and by the user who may read keys.
+    this.#tls = this.#loadTls(this.#settings)
     if (privileges !== undefined && canOpenSockets()) return this.#listenAndDrop(privileges)
     const plan = await this.#load()
     const make = () => this.#make(plan)
@@ -182,6 +199,18 @@ export class InProcess implements Backend {
     return result
   }
 
+  /** Certificates and keys are read anew, of the files that the options name. */
+  async reloadCertificates(): Promise<string[]> {
+    const tls = this.#loadTls(this.#settings)
+    if (tls !== undefined) this.#service?.setTls(tls)
+    return [...this.#settings.tlsCert]
+  }
+
+  #loadTls(settings: Settings): TlsOptions | undefined {
+    const { log } = this.#options.logs
+    return loadTls(settings, this.#secret, (text) => log.at('warn', text))
+  }
+
   /** The logs are the process's own. */
   reopenLogs(): void {}
 
@@ -199,6 +228,7 @@ export class InProcess implements Backend {
     return new Service({
       settings: this.#settings,
       limits: this.#limits,
+      tls: this.#tls,
       plan,
       logs,
       base,
@@ -220,18 +250,26 @@ export class InProcess implements Backend {
    */
   async #reload(given: Settings): Promise<ReloadReport> {
     const limits = new Set(Object.keys(this.#limits))
+    const keepsTls = hasTls(this.#settings) && hasTls(given)
     const workers = this.#service?.hasWorkers === true
     const { settings, changed, left } = merge(
       this.#settings,
       given,
-      (name) => (workers || !HANDLER.has(name)) && !READ_LATE.has(name) && !limits.has(name),
+      (name) =>
+        (workers || !HANDLER.has(name)) &&
+        !READ_LATE.has(name) &&
+        !limits.has(name) &&
+        !(keepsTls && TLS.has(name)),
     )
+    const tls = this.#loadTls(settings)
     const kept = workers ? ['handler'] : this.#service?.replace(await this.#load(settings, true))
+    if (tls !== undefined) this.#service?.setTls(tls)
     this.#settings = settings
     this.#generation++
     this.setLimits(engineLimits(settings))
     this.#options.logs.setLevel(settings)
     const what = workers || settings.handlerModule === '' ? [] : ['handler']
+    if (tls !== undefined) what.push('certificates')
     return { changed: [...changed, ...what], left: [...left, ...(kept ?? [])] }
   }
 }

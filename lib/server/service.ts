@@ -9,7 +9,14 @@ import {
   makeHandlerPool,
   planForLoop,
 } from '../dispatch/pool/index.js'
-import type { Address, EngineStats, Limits, ListenSpec, ServingEngine } from '../engine/engine.js'
+import type {
+  Address,
+  EngineStats,
+  Limits,
+  ListenSpec,
+  ServingEngine,
+  TlsOptions,
+} from '../engine/engine.js'
 import { createEngine } from '../engine/index.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import type { Logs } from '../log/logs.js'
@@ -24,6 +31,7 @@ const DRAIN_LOOK_MS = 25
 export interface ServiceOptions {
   settings: Settings
   limits: Limits
+  tls: TlsOptions | undefined
   plan: HandlerPlan
   logs: Logs
   /** Where relative module paths begin. */
@@ -59,7 +67,7 @@ export class Service {
 
   constructor(options: ServiceOptions) {
     this.#options = options
-    const { settings, limits, plan, logs, fatal, warn } = options
+    const { settings, limits, tls, plan, logs, fatal, warn } = options
     const { log, access } = logs
     this.#nameHandler(plan)
     this.dispatcher = new Dispatcher({
@@ -68,9 +76,10 @@ export class Service {
       nameOf: (each) => handlerName(settings, each),
       access,
       fatal: settings.dieOnError ? fatal : undefined,
+      startsTls: tls?.implicit === false,
       ...limits,
     })
-    const wanted = { ...engineOptions(settings, plan, access !== undefined), limits }
+    const wanted = { ...engineOptions(settings, plan, access !== undefined, tls), limits }
     this.engine = createEngine(settings.engine, wanted, this.dispatcher, warn)
     this.dispatcher.attach(this.engine)
   }
@@ -134,6 +143,11 @@ export class Service {
       workers_lost: this.#pool?.lost ?? 0,
       log_dropped: this.#options.logs.dropped(),
     }
+  }
+
+  /** For new connections. */
+  setTls(tls: TlsOptions): void {
+    this.engine.setTls?.(tls)
   }
 
   setLimits(limits: Limits): void {

@@ -51,6 +51,7 @@ export function subjectOf(base: string, now: () => Present): Subject {
     },
     inspect: async (question) =>
       (await now().backend?.inspect(question)) ?? { processes: [], departed: noStats() },
+    reloadCertificates: async () => (await now().backend?.reloadCertificates()) ?? [],
     resize: (how) => now().supervisor?.[how](),
     options: now,
     folders: () => foldersOf(now().settings, base),

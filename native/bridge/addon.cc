@@ -8,6 +8,7 @@
 #include "../conn/reason.h"
 #include "../loop/layout.h"
 #include "../poller/probe.h"
+#include "../tls/filter.h"
 #include "engine.h"
 #include "process.h"
 #include "workerengine.h"
@@ -35,6 +36,7 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
   Napi::Object object = Napi::Object::New(info.Env());
   object.Set("completion", completion_refusal());
   object.Set("sendBatching", batching_refusal());
+  object.Set("tls", tls_refusal());
   object.Set("glibc", gnu_get_libc_version());
   object.Set("libuv", uv_version_string());
   return object;

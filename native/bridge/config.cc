@@ -65,6 +65,7 @@ Limits read_limits(const Napi::Object& object) {
   limits.linger_timeout = number(object, "lingerTimeout");
   limits.linger_bytes = number(object, "lingerBytes");
   limits.stall_warning = number(object, "stallWarning");
+  limits.tls_handshake_timeout = number(object, "tlsHandshakeTimeout");
   return limits;
 }
 
@@ -87,6 +88,33 @@ ProxyOptions read_proxy(const Napi::Object& object) {
   return options;
 }
 
+// { certificates: { chain, key }[], ca, clients: 'none' | 'optional' | 'required', only13, ciphers,
+// alpn, tickets, ticketSecret }; text but for the secret.
+std::shared_ptr<TlsContext> read_tls(const Napi::Object& object) {
+  TlsSettings settings;
+  auto certificates = object.Get("certificates").As<Napi::Array>();
+  for (uint32_t i = 0; i < certificates.Length(); i++) {
+    Napi::Object each = certificates.Get(i).As<Napi::Object>();
+    settings.certificates.push_back({text(each, "chain"), text(each, "key")});
+  }
+  settings.ca = text(object, "ca");
+  std::string clients = text(object, "clients");
+  settings.clients = clients == "required"   ? ClientCertificates::required
+                     : clients == "optional" ? ClientCertificates::optional
+                                             : ClientCertificates::none;
+  settings.only_1_3 = flag(object, "only13");
+  settings.ciphers = text(object, "ciphers");
+  auto alpn = object.Get("alpn").As<Napi::Array>();
+  for (uint32_t i = 0; i < alpn.Length(); i++) settings.alpn.push_back(alpn.Get(i).ToString());
+  settings.tickets = number(object, "tickets");
+  auto secret = object.Get("ticketSecret").As<Napi::Uint8Array>();
+  settings.ticket_secret.assign(reinterpret_cast<char*>(secret.Data()), secret.ByteLength());
+  std::string error;
+  std::shared_ptr<TlsContext> context = make_tls_context(settings, error);
+  if (!context) throw Napi::Error::New(object.Env(), "TLS: " + error);
+  return context;
+}
+
 LoopOptions read_options(const Napi::Object& object) {
   LoopOptions options;
   std::string polling = text(object, "pollingType");
@@ -106,6 +134,10 @@ LoopOptions read_options(const Napi::Object& object) {
   options.datagrams.on = flag(object, "datagrams");
   options.datagrams.amplification = number(object, "amplification");
   options.proxy = read_proxy(object.Get("proxy").As<Napi::Object>());
+  if (Napi::Value tls = object.Get("tls"); tls.IsObject()) {
+    options.tls.context = read_tls(tls.As<Napi::Object>());
+    options.tls.implicit = flag(tls.As<Napi::Object>(), "implicit");
+  }
   options.framer = read_framer(object.Get("framer").As<Napi::Object>());
   return options;
 }

@@ -9,6 +9,8 @@
 namespace gaidaros {
 
 LoopOptions read_options(const Napi::Object& object);
+// Throws what OpenSSL does not take.
+std::shared_ptr<TlsContext> read_tls(const Napi::Object& object);
 Limits read_limits(const Napi::Object& object);
 std::unique_ptr<Framer> read_framer(const Napi::Object& object);
 Reason reason_of(const Napi::Value& value);

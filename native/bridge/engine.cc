@@ -33,6 +33,8 @@ Napi::Function Engine::define(Napi::Env env) {
                          InstanceMethod<&Engine::worker_state>("workerState"),
                          InstanceMethod<&Engine::stats>("stats"),
                          InstanceMethod<&Engine::set_limits>("setLimits"),
+                         InstanceMethod<&Engine::set_tls>("setTls"),
+                         InstanceMethod<&Engine::start_tls>("startTls"),
                          InstanceMethod<&Engine::stop_listening>("stopListening"),
                          InstanceMethod<&Engine::watch_listener>("watchListener"),
                          InstanceMethod<&Engine::unwatch_listener>("unwatchListener"),
@@ -225,7 +227,9 @@ Napi::Value Engine::info(const Napi::CallbackInfo& info) {
   if (auto meta = loop_->meta_of_datagram(id_of(info))) return info_object(env_, *meta, {});
   const Connection* connection = loop_->find(id_of(info));
   if (connection == nullptr) return env_.Undefined();
-  return info_object(env_, meta_of(*connection), tlvs_of(*connection));
+  Napi::Object object = info_object(env_, meta_of(*connection), facts_of(*connection));
+  if (std::string fault = fault_of(*connection); !fault.empty()) object.Set("fault", fault);
+  return object;
 }
 
 // connections(limit): what is open, and as much of it as may be told.
@@ -314,6 +318,19 @@ Napi::Value Engine::stats(const Napi::CallbackInfo&) {
 void Engine::set_limits(const Napi::CallbackInfo& info) {
   loop_->set_limits(read_limits(info[0].As<Napi::Object>()));
 }
+
+// setTls(tls): for new connections; throws what OpenSSL does not take.
+void Engine::set_tls(const Napi::CallbackInfo& info) {
+  loop_->set_tls(read_tls(info[0].As<Napi::Object>()));
+}
+
+// startTls(slot, generation, sequence | undefined)
+Napi::Value Engine::start_tls(const Napi::CallbackInfo& info) {
+  std::optional<uint32_t> sequence;
+  if (info[2].IsNumber()) sequence = number_at(info, 2);
+  return Napi::Boolean::New(env_, loop_->start_tls(id_of(info), sequence));
+}
+
 void Engine::stop_listening(const Napi::CallbackInfo&) { loop_->stop_listening(); }
 void Engine::watch_listener(const Napi::CallbackInfo& info) {
   loop_->accept_from(info[0].ToNumber().Int32Value(), true);

@@ -67,6 +67,8 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   Napi::Value worker_state(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   void set_limits(const Napi::CallbackInfo& info);
+  void set_tls(const Napi::CallbackInfo& info);
+  Napi::Value start_tls(const Napi::CallbackInfo& info);
   void stop_listening(const Napi::CallbackInfo& info);
   void watch_listener(const Napi::CallbackInfo& info);
   void unwatch_listener(const Napi::CallbackInfo& info);

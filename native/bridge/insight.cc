@@ -1,7 +1,9 @@
 #include "insight.h"
 
+#include <algorithm>
 #include <string>
 
+#include "../tls/settings.h"
 #include "failure.h"
 
 namespace gaidaros {
@@ -55,9 +57,38 @@ Napi::Object describe(Napi::Env env, const Connection& connection, uint32_t now)
   return object;
 }
 
+// { protocol, cipher, resumed, alpn?, serverName?, certificate?, refusal? }
+Napi::Object tls_object(Napi::Env env, std::span<const uint8_t> facts) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("resumed", false);
+  each_tlv(facts, [&](uint8_t type, std::span<const uint8_t> value) {
+    std::string text(value.begin(), value.end());
+    switch (static_cast<TlsFact>(type)) {
+      case TlsFact::protocol:
+        return object.Set("protocol", text);
+      case TlsFact::cipher:
+        return object.Set("cipher", text);
+      case TlsFact::alpn:
+        return object.Set("alpn", text);
+      case TlsFact::server_name:
+        return object.Set("serverName", text);
+      case TlsFact::resumed:
+        return object.Set("resumed", true);
+      case TlsFact::certificate:
+        return object.Set("certificate",
+                          Napi::Buffer<uint8_t>::Copy(env, value.data(), value.size()));
+      case TlsFact::refusal:
+        return object.Set("refusal", text);
+    }
+    return false;
+  });
+  return object;
+}
+
 }  // namespace
 
-Napi::Object info_object(Napi::Env env, const ConnectionMeta& meta, std::span<const uint8_t> tlvs) {
+Napi::Object info_object(Napi::Env env, const ConnectionMeta& meta,
+                         std::span<const uint8_t> facts) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("remote", address_object(env, meta.remote, meta.remote_path));
   object.Set("local", address_object(env, meta.local, meta.local_path));
@@ -65,6 +96,8 @@ Napi::Object info_object(Napi::Env env, const ConnectionMeta& meta, std::span<co
   object.Set("bytesOut", static_cast<double>(meta.bytes_out));
   object.Set("requests", static_cast<double>(meta.requests));
   if (meta.remote.is_unix()) object.Set("credentials", credentials_object(env, meta.credentials));
+  auto tlvs = facts.first(std::min<size_t>(meta.proxy_bytes, facts.size()));
+  if (tlvs.size() < facts.size()) object.Set("tls", tls_object(env, facts.subspan(tlvs.size())));
   if (meta.proxy_version == 0) return object;
   Napi::Array list = Napi::Array::New(env);
   each_tlv(tlvs, [&](uint8_t type, std::span<const uint8_t> value) {

@@ -15,7 +15,7 @@ Napi::Object histogram_object(Napi::Env env, const Histogram& histogram);
 
 // { remote, local, bytesIn, bytesOut, requests, credentials?, proxy? }, credentials: { pid, uid,
 // gid } of a unix socket, proxy: { version, address, tlvs: { type, value }[] }.
-Napi::Object info_object(Napi::Env env, const ConnectionMeta& meta, std::span<const uint8_t> tlvs);
+Napi::Object info_object(Napi::Env env, const ConnectionMeta& meta, std::span<const uint8_t> facts);
 
 // { connections, in_flight, queued_bytes, paused, list }: the first `limit` by slot, and what all
 // of them have together.

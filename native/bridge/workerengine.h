@@ -41,7 +41,7 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   struct Known {
     uint32_t generation = 0;
     ConnectionMeta meta;
-    std::vector<uint8_t> tlvs;
+    std::vector<uint8_t> facts;
   };
   struct RequestId {
     uint32_t slot;

@@ -242,7 +242,7 @@ Napi::Value WorkerEngine::info(const Napi::CallbackInfo& info) {
   bool is_known = found != known_.end() && found->second.generation == generation;
   if (!is_known && sticky_) return env_.Undefined();
   if (!is_known) return info_object(env_, {}, {});
-  return info_object(env_, found->second.meta, found->second.tlvs);
+  return info_object(env_, found->second.meta, found->second.facts);
 }
 
 void WorkerEngine::set_errors(const Napi::CallbackInfo& info) {

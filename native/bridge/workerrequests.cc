@@ -141,8 +141,8 @@ void WorkerEngine::learn(const Entry& entry, std::span<const uint8_t> bytes) {
   Address local = known.meta.local;
   std::memcpy(&known.meta, bytes.data(), sizeof known.meta);
   if (known.meta.local.family == 0) known.meta.local = local;
-  std::span<const uint8_t> tlvs = bytes.subspan(sizeof known.meta);
-  known.tlvs.assign(tlvs.begin(), tlvs.end());
+  std::span<const uint8_t> facts = bytes.subspan(sizeof known.meta);
+  known.facts.assign(facts.begin(), facts.end());
 }
 
 void WorkerEngine::heed(const Entry& entry) {

@@ -33,6 +33,8 @@ enum PauseFlag : uint8_t {
   kPausePipeline = 2,  // max_pipelined requests are in flight
   kPauseUser = 4,      // connection.pause()
   kPauseEnding = 8,    // the server is ending the connection
+  kPauseUpgrade = 16,  // what comes next has to be TLS, which has not begun yet
+  kPauseRation = 32,   // its handshake waits for a later turn
 };
 
 // A reply that came before its turn, or the pieces of one.
@@ -83,7 +85,11 @@ struct Connection {
   bool filter_done : 1 = false;  // its filters have said their last
   bool sampled : 1 = false;      // the time of request `sampled_sequence` is being taken
 
-  bool greeting : 1 = false;  // a PROXY header has to come first
+  bool greeting : 1 = false;   // a PROXY header has to come first
+  bool opening : 1 = false;    // a filter is still agreeing with the peer
+  bool announced : 1 = false;  // its opened record was given, if one is wanted
+  bool upgrading : 1 = false;  // TLS begins once `upgrade_sequence` is the next to answer
+  bool rationed : 1 = false;   // its part of a handshake waits for a later turn
 
   // Poller's own.
   uint8_t poll_flags = 0;
@@ -93,7 +99,9 @@ struct Connection {
   uint32_t next_sequence = 0;   // of the next request
   uint32_t reply_sequence = 0;  // of the next reply to leave
   uint32_t sampled_sequence = 0;
-  uint32_t since_ms = 0;      // when it was accepted
+  uint32_t upgrade_sequence = 0;
+  uint32_t since_ms = 0;  // when it was accepted
+  uint32_t opening_since = 0;
   uint32_t last_ms = 0;       // last byte in or out
   uint32_t frame_since = 0;   // first byte of the unfinished frame
   uint32_t flight_since = 0;  // when the oldest request in flight was handed over

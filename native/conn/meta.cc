@@ -31,8 +31,24 @@ ConnectionMeta meta_of(const Connection& connection) {
   const auto& [proxy, header] = *connection.proxied;
   meta.proxy = proxy;
   meta.proxy_version = header.version;
+  meta.proxy_bytes = static_cast<uint32_t>(header.tlvs.size());
   if (!header.local) meta.local = header.destination;
   return meta;
+}
+
+std::vector<uint8_t> facts_of(const Connection& connection) {
+  std::vector<uint8_t> facts;
+  if (connection.proxied) facts = connection.proxied->header.tlvs;
+  for (Filter* filter = connection.filter.get(); filter; filter = filter->next.get())
+    filter->describe(facts);
+  return facts;
+}
+
+std::string fault_of(const Connection& connection) {
+  if (connection.upgrading) return "bytes in plain behind the request that asked for TLS";
+  for (Filter* filter = connection.filter.get(); filter; filter = filter->next.get())
+    if (std::string fault = filter->fault(); !fault.empty()) return fault;
+  return {};
 }
 
 }  // namespace gaidaros

@@ -1,9 +1,10 @@
 // What a handler may ask of its connection. To a worker it goes ahead of the connection's records,
-// as these bytes and the TLVs of a PROXY header behind them.
+// as these bytes, and behind them the TLVs of a PROXY header and what filters say (TlsFact).
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <string>
+#include <vector>
 
 #include "../net/address.h"
 #include "../net/socket.h"
@@ -16,6 +17,7 @@ struct ConnectionMeta {
   Address local;  // family 0: as told before
   Address proxy;  // where proxy_version is not 0
   uint32_t proxy_version = 0;
+  uint32_t proxy_bytes = 0;  // of its TLVs, which stand in front of what filters say
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t requests = 0;
@@ -27,9 +29,8 @@ struct ConnectionMeta {
 
 // The local address is asked of the kernel.
 ConnectionMeta meta_of(const Connection& connection);
-inline std::span<const uint8_t> tlvs_of(const Connection& connection) {
-  if (!connection.proxied) return {};
-  return connection.proxied->header.tlvs;
-}
+std::vector<uint8_t> facts_of(const Connection& connection);
+// What a filter found wrong; empty: nothing.
+std::string fault_of(const Connection& connection);
 
 }  // namespace gaidaros

@@ -29,7 +29,10 @@ namespace gaidaros {
   X(worker_lost)            \
   X(proxy_error)            \
   X(proxy_denied)           \
-  X(proxy_timeout)
+  X(proxy_timeout)          \
+  X(tls_error)              \
+  X(tls_timeout)            \
+  X(tls_truncated)
 
 enum class Reason : uint8_t {
 #define X(name) name,

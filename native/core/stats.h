@@ -24,7 +24,10 @@ namespace gaidaros {
   X(datagrams_cut)           \
   X(datagrams_held_back)     \
   X(datagrams_unsent)        \
-  X(icmp_errors)
+  X(icmp_errors)             \
+  X(tls_handshakes)          \
+  X(tls_resumed)             \
+  X(tls_failed)
 
 #define GAIDAROS_SYSCALLS(X) \
   X(epoll_wait)              \

@@ -104,8 +104,11 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
     connection.filter = std::make_unique<ProxyFilter>(options_.proxy.versions);
     connection.greeting = true;
   }
-  if (options_.want_opened && !connection.greeting)
-    push_record(RecordKind::opened, connection, 0, 0, 0);
+  if (options_.tls.context && options_.tls.implicit && !add_tls(connection)) {
+    poller_->open(connection);
+    return close(connection, Reason::io_error);
+  }
+  announce(connection);
   poller_->open(connection);
   arm(connection);
   if (options_.limits.max_connections > 0 && stats_.active >= options_.limits.max_connections)
@@ -162,6 +165,14 @@ void Loop::introduced(Connection& connection) {
   bool has_room = has_room_for(connection.peer);
   count_address(connection, 1);
   if (!has_room) return close(connection, Reason::max_connections_per_ip);
+  if (connection.opening) begin_opening(connection);
+  announce(connection);
+}
+
+// The handler may hear of the connection, once all is agreed that stands before its first request.
+void Loop::announce(Connection& connection) {
+  if (connection.greeting || connection.opening || connection.announced) return;
+  connection.announced = true;
   if (options_.want_opened) push_record(RecordKind::opened, connection, 0, 0, 0);
 }
 

@@ -38,7 +38,10 @@ void Loop::close(Connection& connection, Reason reason) {
   if (!connection.live()) return;
   connection.state = ConnState::closed;
   connection.reason = reason;
+  discount_unsent(connection);
   connection.pending_size = 0;
+  if (connection.opening && (reason == Reason::tls_error || reason == Reason::tls_timeout))
+    stats_.tls_failed++;
   connection.mourned = connection.watched || options_.want_closed || is_abnormal(reason);
   stats_.closed[static_cast<unsigned>(reason)]++;
   stats_.active--;
@@ -52,6 +55,15 @@ void Loop::close(Connection& connection, Reason reason) {
   if (accept_paused_ & kPauseLimit &&
       (limits.max_connections == 0 || stats_.active < limits.max_connections))
     resume_accepting(kPauseLimit);
+}
+
+// What a filter was given is counted at once; what the kernel did not take of that is known by what
+// became of it, which for TLS is a little more.
+void Loop::discount_unsent(Connection& connection) {
+  if (!connection.filter || !connection.backlog) return;
+  uint64_t unsent = std::min<uint64_t>(connection.unsent(), connection.bytes_out);
+  connection.bytes_out -= unsent;
+  stats_.bytes_out -= unsent;
 }
 
 void Loop::failed(Connection& connection, int code) {
@@ -82,6 +94,11 @@ void Loop::fail(Connection& connection) {
   }
   end_with(connection, Reason::handler_error);
   connection.reason = Reason::handler_error;
+  give_up_requests(connection);
+}
+
+// What is in flight gets no answer.
+void Loop::give_up_requests(Connection& connection) {
   connection.reply_sequence = connection.next_sequence;
   if (connection.backlog) {
     connection.backlog->held.clear();
@@ -99,7 +116,8 @@ void Loop::end(ConnId id) {
 // whose end is due.
 void Loop::settle(Connection& connection) {
   if (!connection.live() || connection.state == ConnState::lingering) return;
-  if (connection.in_flight() > 0 || connection.has_output()) return;
+  if (connection.upgrading && connection.state == ConnState::open) upgrade(connection);
+  if (!connection.live() || connection.in_flight() > 0 || connection.has_output()) return;
   if (connection.backlog && connection.backlog->idle()) connection.backlog.reset();
   if (connection.backlog) return;
   if (connection.state != ConnState::ending) {

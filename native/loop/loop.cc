@@ -86,10 +86,11 @@ void Loop::awake() { now_ = clock_ms(); }
 
 bool Loop::turn(int timeout_ms) {
   stats_.turns++;
+  take_rationed();
   bool more = true;
   for (int round = 0; more && round < kMaxRounds; round++) {
     bool busy = round > 0 || !dirty_.empty() || !waiting_.empty() || !events_.empty() ||
-                (datagrams_ && !datagrams_->out.empty());
+                !rationed_.empty() || (datagrams_ && !datagrams_->out.empty());
     if (!busy && timeout_ms != 0) busy = !host_.sleep();
     more = poller_->poll(busy ? 0 : timeout_ms);
     host_.awake();
@@ -103,7 +104,7 @@ bool Loop::turn(int timeout_ms) {
     more = more || !waiting_.empty() || !events_.empty() || poller_->pending();
     if (poller_->foreign_ready()) break;
   }
-  return !host_.sleep() || more;
+  return !host_.sleep() || more || !rationed_.empty();
 }
 
 void Loop::step() {
@@ -129,7 +130,9 @@ void Loop::send_answers() {
 }
 
 int Loop::next_timeout() const {
-  if (!dirty_.empty() || !waiting_.empty() || !events_.empty() || poller_->pending()) return 0;
+  if (!dirty_.empty() || !waiting_.empty() || !events_.empty() || !rationed_.empty() ||
+      poller_->pending())
+    return 0;
   if (datagrams_ && !datagrams_->out.empty()) return 0;
   int timeout = wheel_.next_timeout(now_);
   auto until = [this](uint32_t due) { return std::max(0, static_cast<int32_t>(due - now_)); };

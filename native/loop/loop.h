@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -129,6 +130,13 @@ class Loop final : private PollerSink {
   // handed out, which those have seen, go through it; replies so far do not. False: the connection
   // is gone.
   bool insert_filter(ConnId id, std::unique_ptr<Filter> filter);
+  // New connections begin with this; null: in plain, without a start_tls().
+  void set_tls(std::shared_ptr<TlsContext> context) { options_.tls.context = std::move(context); }
+  // TLS begins once request `sequence` is answered, which is the last that was received; none: at
+  // once, with nothing in flight. False: the connection is gone, has TLS already, or there is no
+  // context. Where something was received behind that request nobody can say who has sent it: the
+  // connection is closed (CVE-2011-0411).
+  bool start_tls(ConnId id, std::optional<uint32_t> sequence);
   // The connection, also during its closed record; null when it is gone.
   const Connection* find(ConnId id) { return table_.find(id); }
   // The same of a datagram.
@@ -216,6 +224,7 @@ class Loop final : private PollerSink {
   bool believes(const Address& peer) const;
   bool has_room_for(const Address& peer) const;
   void introduced(Connection& connection);
+  void announce(Connection& connection);
   void refuse(uint16_t listener, int fd, const Address& peer, Reason reason);
   void shed(uint16_t listener);
   void open_reserve();
@@ -225,6 +234,8 @@ class Loop final : private PollerSink {
   uint32_t slab_room() const { return kSlabBytes - slab_at_; }
   bool renew_slab();
   void rewind_slab();
+  std::span<uint8_t> slab_space(Connection& connection);
+  void take_received(Connection& connection, uint32_t count);
   void take_run(Connection& connection, uint32_t length);
   uint32_t cut(Connection& connection, std::span<const uint8_t> data, bool& stop, uint32_t& wanted,
                bool in_slab);
@@ -238,14 +249,31 @@ class Loop final : private PollerSink {
   void finish_input(Connection& connection);
 
   // filters.cc
-  void decode(Connection& connection, std::span<const uint8_t> bytes, Filter* first);
-  Filter::Status pass(Connection& connection, Filter* first);
+  bool decode(Connection& connection, std::span<const uint8_t> input, Filter* filter);
+  void agreed(Connection& connection);
+  std::span<uint8_t> plain_space(Connection& connection);
+  void plain_received(Connection& connection, uint32_t count);
+  bool must_wait(const Connection& connection) const;
+  void filter_failed(Connection& connection, Reason reason, bool said);
   void take_out(Connection& connection, Filter* filter);
-  void take_plain(Connection& connection);
+  void take_plain(Connection& connection, std::span<const uint8_t> bytes);
   bool finish_filters(Connection& connection, Filter* first);
   void encode(Connection& connection, std::span<const uint8_t> bytes,
               const Filter* behind = nullptr);
+  std::optional<std::span<const uint8_t>> code(Connection& connection,
+                                               std::span<const uint8_t> bytes,
+                                               const Filter* behind = nullptr);
   void end_filters(Connection& connection);
+
+  // opening.cc
+  bool add_tls(Connection& connection);
+  void begin_opening(Connection& connection);
+  bool must_ration(const Connection& connection) const;
+  void ration(Connection& connection, std::span<const uint8_t> bytes);
+  void take_rationed();
+  void decode_opening(Connection& connection, std::span<const uint8_t> bytes);
+  static bool has_more(const Connection& connection);
+  void upgrade(Connection& connection);
 
   // output.cc
   struct Answering {
@@ -267,6 +295,8 @@ class Loop final : private PollerSink {
   void check_high_water(Connection& connection);
   void check_low_water(Connection& connection);
   void mark_dirty(Connection& connection);
+  void count_sent(Connection& connection, uint32_t count);
+  bool code_pending(Connection& connection);
   void flush();
   void unpause(Connection& connection, uint8_t why);
   void cork(Connection& connection, bool on);
@@ -280,6 +310,8 @@ class Loop final : private PollerSink {
   void hear_end(Connection& connection);
   void drop_frame(Connection& connection);
   void fail(Connection& connection);
+  void discount_unsent(Connection& connection);
+  void give_up_requests(Connection& connection);
 
   // datagrams.cc
   void take_datagram(uint16_t listener, uint32_t index);
@@ -338,7 +370,15 @@ class Loop final : private PollerSink {
   uint32_t joined_ = 0;           // bytes of an unfinished frame put in front of receive_space()
   bool into_input_ = false;       // receive_space() was in the connection's own buffer
   std::vector<uint8_t> scratch_;  // for filters and for lingering connections
-  std::vector<uint8_t> plain_;
+  // Parts of handshakes that wait for a later turn.
+  struct Rationed {
+    ConnId id;
+    std::vector<uint8_t> bytes;
+  };
+  std::deque<Rationed> rationed_;
+  uint64_t opening_ns_ = 0;     // spent on handshakes in this turn
+  std::vector<uint8_t> coded_;  // what filters have made of output, by turns with
+  std::vector<uint8_t> coding_;
   std::vector<ConnId> waiting_;  // connections whose input may hold whole frames
 
   // Output of this turn.

@@ -9,6 +9,7 @@
 #include "../conn/proxy_header.h"
 #include "../frame/framer.h"
 #include "../net/network.h"
+#include "../tls/filter.h"
 
 namespace gaidaros {
 
@@ -30,6 +31,7 @@ struct Limits {
   uint32_t linger_timeout = 30'000;
   uint32_t linger_bytes = 1 << 20;
   uint32_t stall_warning = 0;
+  uint32_t tls_handshake_timeout = 10'000;
 };
 
 // A PROXY header before each connection.
@@ -38,6 +40,12 @@ struct ProxyOptions {
   ProxyVersions versions = ProxyVersions::either;
   uint32_t timeout = 5'000;
   std::vector<Network> allow;  // who may send one; empty: everybody
+};
+
+// TLS, where there is a context.
+struct TlsOptions {
+  std::shared_ptr<TlsContext> context;
+  bool implicit = true;  // from the first byte on; else when start_tls() is called
 };
 
 // Datagrams instead of connections.
@@ -59,6 +67,7 @@ struct LoopOptions {
   uint32_t poll_timeout = 1'000;
   Limits limits;
   ProxyOptions proxy;
+  TlsOptions tls;
   DatagramOptions datagrams;
   std::unique_ptr<Framer> framer;  // null: bytes go up as chunks, framing is the host's business
 };

@@ -37,7 +37,13 @@ bool Loop::deadline(const Connection& connection, uint32_t& due, Reason& reason)
     at(connection.flight_since, limits.handler_timeout, Reason::handler_timeout);
     return any;
   }
-  if (connection.paused != 0 || connection.has_output()) return any;
+  if (connection.has_output()) return any;
+  if (connection.opening && !connection.greeting) {
+    // Also for whom its turn does not come: the peer waits no longer than that.
+    at(connection.opening_since, limits.tls_handshake_timeout, Reason::tls_timeout);
+    return any;
+  }
+  if (connection.paused != 0) return any;
   if (connection.greeting) {
     at(connection.since_ms, options_.proxy.timeout, Reason::proxy_timeout);
     return any;

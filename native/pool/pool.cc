@@ -291,7 +291,8 @@ void Pool::tell(Loop& loop, Member& member, ConnId id) {
   if (connection == nullptr) return;
   ConnectionMeta meta = meta_of(*connection);
   std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(&meta), sizeof meta);
-  give(member, {kEntryMeta, id.slot, id.generation, 0, 0, 0, 0, 0}, {bytes, tlvs_of(*connection)});
+  std::vector<uint8_t> facts = facts_of(*connection);
+  give(member, {kEntryMeta, id.slot, id.generation, 0, 0, 0, 0, 0}, {bytes, facts});
 }
 
 uint32_t Pool::take_off(Member& member, const Entry& entry, const Cargo& cargo) {

@@ -1,8 +1,9 @@
-// A raw TCP client for the conformance cases: it reads only when told, may half-close, reset, and write
-// byte by byte; what it expects it waits for with a deadline.
+// A raw TCP client for the conformance cases, which may speak TLS: it reads only when told, may half-close, reset, and
+// write byte by byte; what it expects it waits for with a deadline.
 
 import { once } from 'node:events'
 import net from 'node:net'
+import tls from 'node:tls'
 import { DEADLINE_MS, until, within } from './deadline.js'
 import { Unfit } from './unfit.js'
 
@@ -12,12 +13,15 @@ export interface ClientOptions {
   localAddress?: string
   /** False: read nothing until read() is called. */
   reading?: boolean
+  /** Speaks TLS, and believes whatever certificate it is shown. */
+  tls?: tls.ConnectionOptions | undefined
 }
 
 /** How the server left: 'fin', 'reset', or undefined while it is still there. */
 export type Departure = 'fin' | 'reset' | undefined
 
 const SHOWN = 60
+const TRUSTING = { rejectUnauthorized: false }
 
 function shown(bytes: Buffer): string {
   const text = JSON.stringify(bytes.subarray(0, SHOWN).toString('latin1'))
@@ -26,18 +30,24 @@ function shown(bytes: Buffer): string {
 
 export class Client {
   readonly socket: net.Socket
+  /** What TLS is spoken over; the same as `socket` without. */
+  readonly raw: net.Socket
   departure: Departure
   private isLocal = false
   private chunks: Buffer[] = []
   private held = 0
 
-  private constructor(socket: net.Socket) {
+  private constructor(socket: net.Socket, raw = socket) {
     this.socket = socket
+    this.raw = raw
     socket.on('end', () => {
       this.departure ??= 'fin'
     })
-    socket.on('error', () => {
-      this.departure = 'reset'
+    socket.on('error', ({ message }) => {
+      // The server has left while TLS was being agreed on.
+      const isEarly = /before secure TLS connection/.test(message)
+      this.departure ??= isEarly ? 'fin' : 'reset'
+      if (!isEarly) this.departure = 'reset'
     })
   }
 
@@ -55,21 +65,44 @@ export class Client {
 
   private static async open(
     to: net.SocketConnectOpts,
-    { reading = true }: ClientOptions,
+    { reading = true, tls: secure }: ClientOptions,
   ): Promise<Client> {
-    const socket = new net.Socket({ allowHalfOpen: true })
-    const client = new Client(socket)
-    if (reading) client.read()
-    else socket.pause()
-    client.isLocal = 'path' in to
-    if (!client.isLocal) socket.setNoDelay(true)
-    socket.connect(to)
-    await within(once(socket, 'connect'), `connection to ${JSON.stringify(to)}`)
+    const raw = new net.Socket({ allowHalfOpen: true })
+    const client = secure === undefined ? new Client(raw) : undefined
+    client?.begin(reading)
+    raw.on('error', () => undefined)
+    const isLocal = 'path' in to
+    if (!isLocal) raw.setNoDelay(true)
+    raw.connect(to)
+    await within(once(raw, 'connect'), `connection to ${JSON.stringify(to)}`)
+    const connected = client ?? (await Client.secure(raw, secure, reading))
+    connected.isLocal = isLocal
+    return connected
+  }
+
+  /** Speaks TLS from here on, over a connection that is open. A server that leaves meanwhile has departed. */
+  static async secure(
+    raw: net.Socket,
+    options: tls.ConnectionOptions = {},
+    reading = true,
+  ): Promise<Client> {
+    const socket = tls.connect({ servername: 'localhost', ...options, socket: raw, ...TRUSTING })
+    const client = new Client(socket, raw)
+    const agreed = new Promise<void>((resolve) => {
+      for (const event of ['secureConnect', 'error', 'close', 'end']) socket.once(event, resolve)
+    })
+    await within(agreed, 'TLS handshake')
+    client.begin(reading)
     return client
   }
 
+  private begin(reading: boolean): void {
+    if (reading) this.read()
+    else this.socket.pause()
+  }
+
   get localPort(): number {
-    return this.socket.localPort ?? 0
+    return this.raw.localPort ?? 0
   }
 
   /** Bytes that were received and not yet taken. */
@@ -182,7 +215,7 @@ export class Client {
   /** Sends RST. */
   reset(): this {
     if (this.isLocal) throw new Unfit('a unix socket is not reset')
-    this.socket.resetAndDestroy()
+    this.raw.resetAndDestroy()
     return this
   }
 

@@ -34,12 +34,15 @@ export class Served {
   /** Of a unix socket's name. */
   private folder: string | undefined
   private readonly startDeadlineMs: number
+  /** Its clients speak TLS. */
+  private readonly isSecure: boolean
 
   /**
    * @param caseFile where the handler's functions stand, when they are to run in another thread or process
    * @throws Unfit when a function would look there at something of its case
    */
   constructor(options: Options, caseFile?: string) {
+    this.isSecure = options['tlsCert'] !== undefined && options['tlsMode'] !== 'starttls'
     // A busy machine is slow to start processes; no case is about how long it takes.
     this.startDeadlineMs = (caseFile === undefined ? 1 : 4) * DEADLINE_MS
     // Workers are started from what is built, without the flags that compile the tests.
@@ -76,8 +79,9 @@ export class Served {
     return (await this.stats()).closed[reason]
   }
 
-  async connect(options: ClientOptions = {}): Promise<Client> {
+  async connect(given: ClientOptions = {}): Promise<Client> {
     const [address] = this.addresses
+    const options = this.isSecure ? { tls: {}, ...given } : given
     const client =
       address?.family === 'unix'
         ? await Client.connectTo(address.address, options)

@@ -1,6 +1,7 @@
 // The engines and polling types that one list of cases runs over, and whether this machine has them.
 
 import type { Test } from 'tap'
+import { serverTls } from './certificates.js'
 
 export interface Variant {
   name: string
@@ -41,6 +42,18 @@ export const overUnix = (variant: Variant): Variant => ({
   options: { ...variant.options, protocol: 'unixsocket' },
   unfit: (title) =>
     OF_TCP.test(title) ? 'TCP has it, a unix socket does not' : variant.unfit?.(title),
+})
+
+/** What is not TLS, or looks at segments, resets and the bytes of plain connections. */
+const OF_PLAIN = /^(?:PROXY protocol|UDP|TLS): |what is beyond waits or is refused/
+
+/** The same over TLS. */
+export const overTls = (variant: Variant): Variant => ({
+  ...variant,
+  name: `${variant.name}, TLS`,
+  options: { ...variant.options, ...serverTls() },
+  unfit: (title) =>
+    OF_PLAIN.test(title) ? 'it looks at what TLS changes' : variant.unfit?.(title),
 })
 
 /** True where a missing native engine is a failure and not a skip (CI). */

@@ -36,6 +36,7 @@ const OFF: Limits = {
   lingerTimeout: 0,
   lingerBytes: 0,
   stallWarning: 0,
+  tlsHandshakeTimeout: 0,
 }
 const LINE: FramerSpec = { kind: 'delimiter', delimiter: Buffer.from('\n'), strip: false }
 const STRIPPED: FramerSpec = { ...LINE, strip: true, cr: true }

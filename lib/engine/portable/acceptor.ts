@@ -8,6 +8,7 @@ import type { Arrivals } from './arrivals.js'
 import type { Closing } from './closing.js'
 import { Connection } from './connection.js'
 import type { Context } from './context.js'
+import type { Opening } from './opening.js'
 import { Receiver } from './receiver.js'
 
 /** The address of who comes by a unix socket. */
@@ -17,14 +18,17 @@ export class Acceptor {
   readonly #context: Context
   readonly #closing: Closing
   readonly #arrivals: Arrivals
+  readonly #opening: Opening
   readonly #receiver = new Receiver()
   readonly #believes: (address: string) => boolean
   readonly #perIp = new Map<string, number>()
 
-  constructor(context: Context, closing: Closing, arrivals: Arrivals) {
+  constructor(context: Context, closing: Closing, arrivals: Arrivals, opening: Opening) {
     this.#context = context
     this.#closing = closing
     this.#arrivals = arrivals
+    this.#opening = opening
+    opening.onOpened = (connection) => this.#announce(connection)
     arrivals.onIntroduced = (connection) => this.introduced(connection)
     this.#believes = networks(context.options.proxy.allow)
   }
@@ -33,9 +37,13 @@ export class Acceptor {
   accept(accepted: Socket, path?: string): void {
     const { counters, options, table } = this.#context
     const refused = this.#refused(path === undefined ? (accepted.remoteAddress ?? '') : LOCAL)
-    const socket = this.#receiver.adopt(accepted, (chunk) =>
-      this.#arrivals.received(connection, chunk),
-    )
+    const receive = (chunk: Buffer) => this.#arrivals.received(connection, chunk)
+    // What speaks TLS reads by itself.
+    const socket = this.#opening.isPossible
+      ? this.#opening.isImplicit && options.proxy.versions === 'off'
+        ? accepted
+        : accepted.on('data', receive)
+      : this.#receiver.adopt(accepted, receive)
     const connection: Connection = table.claim(
       (slot, generation) => new Connection(slot, generation, socket, performance.now(), path),
     )
@@ -45,9 +53,14 @@ export class Acceptor {
     if (options.proxy.versions !== 'off')
       connection.greeting = { since: performance.now(), held: Buffer.alloc(0) }
     else this.#count(connection, 1)
+    if (refused === undefined && connection.greeting === undefined) this.#secure(connection)
     if (refused !== undefined) this.#closing.close(connection, refused)
-    else if (connection.greeting === undefined) this.#announce(connection)
-    if (refused === undefined) socket.resume()
+    else this.#announce(connection)
+    if (refused === undefined) connection.socket.resume()
+  }
+
+  #secure(connection: Connection): void {
+    if (this.#opening.isImplicit) this.#opening.begin(connection)
   }
 
   /** Its proxy has said who it is: only now is it one of its address's connections, and one to be heard of. */
@@ -55,10 +68,17 @@ export class Acceptor {
     const refused = this.#crowded(connection.remote.address)
     this.#count(connection, 1)
     if (refused) this.#closing.close(connection, 'max_connections_per_ip')
-    else this.#announce(connection)
+    else {
+      this.#secure(connection)
+      this.#announce(connection)
+    }
   }
 
+  /** The handler hears of it, once all is agreed that stands before its first request. */
   #announce(connection: Connection): void {
+    if (connection.greeting !== undefined || connection.opening !== undefined) return
+    if (connection.announced) return
+    connection.announced = true
     if (this.#context.options.wantOpened) this.#context.tell(KIND.opened, connection, 0)
   }
 

@@ -14,6 +14,10 @@ export class Arrivals {
   readonly #turns: Turns
   /** Called when the PROXY header of a connection was taken. */
   onIntroduced: (connection: Connection) => void = () => {}
+  /** What follows a PROXY header is TLS. */
+  isSealed = false
+  /** Called when bytes have come in plain although TLS was asked for. */
+  onPlain: (connection: Connection) => void = () => {}
 
   constructor(context: Context, closing: Closing, replies: Replies, turns: Turns) {
     this.#context = context
@@ -25,10 +29,23 @@ export class Arrivals {
   /** Listens to its socket. */
   attach(connection: Connection): void {
     const { socket } = connection
-    socket.on('end', () => this.#end(connection))
-    socket.on('drain', () => this.#replies.flush(connection))
-    socket.on('error', ({ code }: NodeJS.ErrnoException) => this.#closing.error(connection, code))
-    socket.on('close', () => this.#closing.closed(connection))
+    // One that TLS is spoken over tells its news to the one that speaks it.
+    const own = (act: () => void) => () => void (connection.socket === socket && act())
+    socket.on(
+      'end',
+      own(() => this.#end(connection)),
+    )
+    socket.on(
+      'drain',
+      own(() => this.#replies.flush(connection)),
+    )
+    socket.on(
+      'close',
+      own(() => this.#closing.closed(connection)),
+    )
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (connection.socket === socket) this.#closing.error(connection, error)
+    })
   }
 
   /** Takes what has come, which lies in `chunk` for as long as this call lasts. */
@@ -37,6 +54,10 @@ export class Arrivals {
       const rest = this.#greeted(connection, chunk)
       if (rest === undefined || rest.length === 0 || connection.dead) return
       chunk = rest
+    }
+    if (connection.upgrading) {
+      this.onPlain(connection)
+      return
     }
     const { counters, spool } = this.#context
     const { length } = chunk
@@ -70,7 +91,14 @@ export class Arrivals {
     connection.proxy = { version: header.version, address: connection.remote, tlvs: header.tlvs }
     connection.remote = header.source ?? connection.remote
     connection.local = header.destination ?? connection.local
+    const { isSealed } = this
+    if (isSealed) {
+      // What is TLS lies in the socket again, for who reads it next.
+      connection.socket.pause().removeAllListeners('data')
+      if (rest.length > 0) connection.socket.unshift(Buffer.from(rest))
+    }
     this.onIntroduced(connection)
+    if (isSealed) return undefined
     // It is heard of before its first request.
     if (this.#context.events.length > 0) this.#turns.tell()
     return rest
@@ -80,6 +108,10 @@ export class Arrivals {
   #end(connection: Connection): void {
     if ((connection.greeting?.held.length ?? 0) > 0) {
       this.#closing.close(connection, 'proxy_error')
+      return
+    }
+    if (connection.opening !== undefined) {
+      this.#closing.closed(connection)
       return
     }
     connection.eof = true

@@ -5,7 +5,9 @@ import { KIND } from '../layout.js'
 import { ABNORMAL, type CloseReason, REASONS } from '../reasons.js'
 import type { Connection } from './connection.js'
 import type { Context } from './context.js'
+import { faultOf, isOfTls } from './security.js'
 
+const OF_TLS: ReadonlySet<CloseReason> = new Set<CloseReason>(['tls_error', 'tls_timeout'])
 /** Where a peer earns a reset: it did not read. */
 const RESETS: ReadonlySet<CloseReason> = new Set<CloseReason>(['output_limit', 'write_timeout'])
 
@@ -66,18 +68,34 @@ export class Closing {
     if (connection.dead) return
     connection.dead = true
     this.#forget(connection)
-    if (RESETS.has(reason)) connection.socket.resetAndDestroy()
-    else connection.socket.destroy()
+    const { counters } = this.#context
+    if (connection.opening !== undefined && OF_TLS.has(reason)) counters.tls_failed++
+    if (RESETS.has(reason)) connection.raw.resetAndDestroy()
+    connection.socket.destroy()
     this.#report(connection, reason)
     this.onGone(connection)
   }
 
   /** node:net has closed it, on an error or because both sides have sent FIN. */
   closed(connection: Connection): void {
-    this.close(connection, connection.closing ?? 'io_error')
+    this.close(connection, connection.closing ?? this.#early(connection) ?? 'io_error')
   }
 
-  error(connection: Connection, code: string | undefined): void {
+  /** Why one leaves whose TLS handshake is not over: who has said nothing is a peer like any other. */
+  #early(connection: Connection): CloseReason | undefined {
+    if (connection.opening === undefined) return undefined
+    if (connection.raw.bytesRead === 0) return 'end'
+    connection.fault ??= 'the peer left during the handshake'
+    return 'tls_error'
+  }
+
+  error(connection: Connection, error: NodeJS.ErrnoException): void {
+    const { code } = error
+    if (isOfTls(error)) {
+      connection.fault = faultOf(error)
+      this.close(connection, 'tls_error')
+      return
+    }
     // Everything was sent: how the peer leaves no longer matters.
     if (connection.closing !== undefined && connection.socket.writableFinished)
       this.closed(connection)

@@ -2,7 +2,7 @@
 // in arrivals.ts, turns.ts and sweep.ts.
 
 import type { Socket } from 'node:net'
-import type { Address, ConnectionInfo, Limits, ProxyInfo } from '../engine.js'
+import type { Address, ConnectionInfo, Limits, ProxyInfo, TlsFacts } from '../engine.js'
 import type { CloseReason } from '../reasons.js'
 import { Inbox } from './inbox.js'
 import { Output } from './output.js'
@@ -37,13 +37,26 @@ function addressOf(
 export class Connection {
   readonly slot: number
   readonly generation: number
-  readonly socket: Socket
+  /** What is read and written; with TLS another one than was accepted. */
+  socket: Socket
+  /** What was accepted. */
+  readonly raw: Socket
   /** As the proxy says, once it has. */
   remote: Address
   local: Address
   proxy: ProxyInfo | undefined
   /** Since when its PROXY header is waited for, and what is there of it. */
   greeting: { since: number; held: Buffer } | undefined
+  /** Since when its TLS handshake is waited for. */
+  opening: { since: number } | undefined
+  /** TLS begins once what was asked is answered. */
+  upgrading = false
+  /** What was agreed on in the handshake. */
+  tls: TlsFacts | undefined
+  /** What was wrong, where the reason does not say it all. */
+  fault: string | undefined
+  /** Its opened record was given, if one is wanted. */
+  announced = false
   readonly inbox = new Inbox()
   readonly output: Output
   readonly pipeline: Pipeline
@@ -102,6 +115,7 @@ export class Connection {
     this.slot = slot
     this.generation = generation
     this.socket = socket
+    this.raw = socket
     const { remoteAddress, remoteFamily, remotePort } = socket
     const { localAddress, localFamily, localPort } = socket
     this.remote = addressOf(remoteAddress, remoteFamily, remotePort, path === undefined ? path : '')
@@ -113,16 +127,31 @@ export class Connection {
     this.progressAt = now
   }
 
+  /** It is read from, and written to, by another socket from now on. */
+  turnTo(socket: Socket): void {
+    this.socket = socket
+    this.output.turnTo(socket)
+  }
+
   /** Bytes that wait unsent, or held for their turn. */
   get queued(): number {
     return this.output.queued + this.pipeline.heldBytes
   }
 
   get info(): ConnectionInfo {
-    const { remote, local, proxy, bytesIn, requests } = this
+    const { remote, local, proxy, tls, fault, bytesIn, requests } = this
     const unsent = this.dead ? this.unsent : this.socket.writableLength
     const bytesOut = this.output.written - unsent
-    return { remote, local, bytesIn, requests, bytesOut, ...(proxy && { proxy }) }
+    return {
+      remote,
+      local,
+      bytesIn,
+      requests,
+      bytesOut,
+      ...(proxy && { proxy }),
+      ...(tls && { tls }),
+      ...(fault !== undefined && { fault }),
+    }
   }
 
   /** Answers, or the word how many there will be, are still to come. */

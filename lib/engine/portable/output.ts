@@ -15,13 +15,18 @@ export class Output {
   /** Bytes that wait for flush(). */
   gathered = 0
 
-  readonly #socket: Socket
+  #socket: Socket
   #run: Buffer = EMPTY
   #start = 0
   #end = 0
   #pieces: Buffer[] | undefined
 
   constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  /** What is written from now on goes there. */
+  turnTo(socket: Socket): void {
     this.#socket = socket
   }
 

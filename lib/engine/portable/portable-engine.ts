@@ -10,6 +10,7 @@ import type {
   EngineStats,
   Limits,
   ListenSpec,
+  TlsOptions,
 } from '../engine.js'
 import type { CloseReason } from '../reasons.js'
 import { Acceptor } from './acceptor.js'
@@ -20,6 +21,7 @@ import type { Connection } from './connection.js'
 import { Context } from './context.js'
 import { listConnections } from './list.js'
 import { Listeners } from './listeners.js'
+import { Opening } from './opening.js'
 import { PoolHost } from './pool/host.js'
 import { type PoolEngine, PortablePool } from './pool/pool.js'
 import { Replies } from './replies.js'
@@ -51,6 +53,7 @@ export class PortableEngine implements PoolEngine {
   readonly #replies: Replies
   readonly #turns: Turns
   readonly #sweep: Sweep
+  readonly #opening: Opening
   readonly #acceptor: Acceptor
   readonly #listeners: Listeners
   /** Called when the last connection is gone. */
@@ -66,7 +69,11 @@ export class PortableEngine implements PoolEngine {
     this.#turns = new Turns(this.#context, this.#replies, this.#closing, answers, shared)
     this.#sweep = new Sweep(this.#context, this.#closing, this.#replies)
     const arrivals = new Arrivals(this.#context, this.#closing, this.#replies, this.#turns)
-    this.#acceptor = new Acceptor(this.#context, this.#closing, arrivals)
+    this.#opening = new Opening(this.#context, this.#closing, arrivals)
+    arrivals.isSealed = this.#opening.isImplicit
+    arrivals.onPlain = (connection) => this.#opening.refuse(connection)
+    this.#replies.onFlushed = (connection) => this.#opening.flushed(connection)
+    this.#acceptor = new Acceptor(this.#context, this.#closing, arrivals, this.#opening)
     this.#listeners = new Listeners(this.#context, (socket, path) => {
       this.#sweep.start()
       this.#acceptor.accept(socket, path)
@@ -187,6 +194,15 @@ export class PortableEngine implements PoolEngine {
 
   connections(limit: number): ConnectionList {
     return listConnections(this.#context.table, limit)
+  }
+
+  setTls(tls: TlsOptions): void {
+    this.#opening.set(tls)
+  }
+
+  startTls(slot: number, generation: number, sequence: number | undefined): boolean {
+    const connection = this.#open(slot, generation)
+    return connection !== undefined && this.#opening.start(connection, sequence)
   }
 
   setLimits(limits: Limits): void {

@@ -11,6 +11,8 @@ const GATHER_BYTES = 64 * 1024
 export class Replies {
   readonly #context: Context
   readonly #closing: Closing
+  /** Called after each flush of a connection that is about to turn to TLS. */
+  onFlushed: (connection: Connection) => void = () => {}
 
   constructor(context: Context, closing: Closing) {
     this.#context = context
@@ -76,6 +78,7 @@ export class Replies {
       connection.touched = true
     }
     this.level(connection)
+    if (connection.upgrading) this.onFlushed(connection)
   }
 
   /** Above the high-water mark, writers and reading stop; both go on at half of it. */

@@ -14,12 +14,18 @@ const SHORTEST = 5
 const LONGEST = 500
 
 /** The time between two sweeps under these limits. */
-function intervalOf(limits: Limits, proxyTimeout: number): number {
+function intervalOf(limits: Limits, proxyTimeout: number, hasTls: boolean): number {
   const { firstByteTimeout, frameTimeout, idleTimeout, writeTimeout, handlerTimeout } = limits
   const { lingerIdleTimeout, lingerTimeout } = limits
   const timeouts = [firstByteTimeout, frameTimeout, idleTimeout, writeTimeout, handlerTimeout]
   const shortest = Math.min(
-    ...[...timeouts, lingerIdleTimeout, lingerTimeout, proxyTimeout].filter((ms) => ms > 0),
+    ...[
+      ...timeouts,
+      lingerIdleTimeout,
+      lingerTimeout,
+      proxyTimeout,
+      hasTls ? limits.tlsHandshakeTimeout : 0,
+    ].filter((ms) => ms > 0),
   )
   return Math.min(LONGEST, Math.max(SHORTEST, Math.floor(shortest / SWEEPS)))
 }
@@ -62,7 +68,8 @@ export class Sweep {
 
   #interval(): number {
     const { limits, options } = this.#context
-    return intervalOf(limits, options.proxy.versions === 'off' ? 0 : options.proxy.timeout)
+    const proxyTimeout = options.proxy.versions === 'off' ? 0 : options.proxy.timeout
+    return intervalOf(limits, proxyTimeout, options.tls !== undefined)
   }
 
   /** Limits were swapped. */
@@ -117,6 +124,10 @@ export class Sweep {
     if (connection.greeting !== undefined)
       return over(options.proxy.timeout, connection.greeting.since, now)
         ? 'proxy_timeout'
+        : undefined
+    if (connection.opening !== undefined)
+      return over(limits.tlsHandshakeTimeout, connection.opening.since, now)
+        ? 'tls_timeout'
         : undefined
     if (bytesIn === 0)
       return over(limits.firstByteTimeout, acceptedAt, now) ? 'first_byte_timeout' : undefined

@@ -191,7 +191,16 @@ export const tls = [
     kind: { type: 'list', of: 'path' },
     default: '',
     hint: 'FILE,...',
-    doc: 'Certificates with their chains, PEM. Several are told apart by server name.',
+    doc: 'Certificates with their chains, PEM: connections speak TLS. Several are told apart by server name.',
+  },
+  {
+    section: 'tls',
+    userFile: false,
+    name: 'tls_mode',
+    kind: { type: 'enum', values: ['implicit', 'starttls'] },
+    default: 'implicit',
+    hint: 'NAME',
+    doc: 'When TLS begins. implicit: with the first byte; starttls: when the handler calls connection.startTls().',
   },
   {
     ...tlsPart,

@@ -1,7 +1,7 @@
 // What the supervisor and its server processes say to each other, over node's IPC channel with advanced
 // serialization. Both sides are of the same version: the supervisor starts them.
 
-import type { Limits } from '../../engine/engine.js'
+import type { Limits, TlsOptions } from '../../engine/engine.js'
 import type { LogFields, LogLevel } from '../../log/logger.js'
 import type { Settings } from '../../options/settings.js'
 import type { Inspected, Question } from '../inspection.js'
@@ -25,6 +25,8 @@ export interface Start {
   generation: number
   settings: Settings
   limits: Limits
+  /** Of files that the supervisor has read. */
+  tls: TlsOptions | undefined
   sockets: InheritedSocket[]
   /** Where relative module paths begin. */
   base: string
@@ -41,6 +43,7 @@ export type ToServer =
   /** End what is idle, let what is in flight finish for graceMs, then leave. */
   | { kind: 'stop'; graceMs: number }
   | { kind: 'limits'; limits: Limits }
+  | { kind: 'tls'; tls: TlsOptions }
   | { kind: 'report'; id: number }
   /** Answered by `inspected`. */
   | { kind: 'inspect'; id: number; question: Question }

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { deferred } from '../../dispatch/deferred.js'
-import type { Limits } from '../../engine/engine.js'
+import type { Limits, TlsOptions } from '../../engine/engine.js'
 import { GaidarosError } from '../../errors.js'
 import type { LogFields, LogLevel } from '../../log/logger.js'
 import { childFlags } from '../../process/command.js'
@@ -148,6 +148,10 @@ export class ServerProcess {
 
   setLimits(limits: Limits): void {
     this.#send({ kind: 'limits', limits })
+  }
+
+  setTls(tls: TlsOptions): void {
+    this.#send({ kind: 'tls', tls })
   }
 
   reopenLogs(): void {

@@ -3,7 +3,7 @@
 
 import { closeSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import type { Address, Limits } from '../../engine/engine.js'
+import type { Address, Limits, TlsOptions } from '../../engine/engine.js'
 import { chooseEngine, portableWarnings } from '../../engine/index.js'
 import { GaidarosError } from '../../errors.js'
 import type { Log } from '../../log/log.js'
@@ -11,6 +11,7 @@ import type { Logger } from '../../log/logger.js'
 import type { SettingName, Settings } from '../../options/settings.js'
 import { checkPrivileges } from '../../process/privileges.js'
 import { SocketFile } from '../../process/socketfile.js'
+import { loadTls, ticketSecret } from '../../tls/load.js'
 import type { Backend, EngineInfo, ReloadReport } from '../backend.js'
 import { type Bound, bind, isLocal, pathSpec } from '../binding.js'
 import { merge } from '../changes.js'
@@ -66,6 +67,7 @@ export interface SupervisorOptions {
 interface Generation {
   number: number
   settings: Settings
+  tls: TlsOptions | undefined
 }
 
 export class Supervisor implements Backend, SlotHost {
@@ -88,13 +90,15 @@ export class Supervisor implements Backend, SlotHost {
   #work: Promise<unknown> = Promise.resolve()
   #scaler: NodeJS.Timeout | undefined
   #trend = CALM
+  /** Those of its tickets, and its processes'. */
+  readonly #secret = ticketSecret()
   readonly successor: Successor
 
   constructor(options: SupervisorOptions) {
     this.#options = options
     this.#logger = options.log.logger
     this.#limits = options.limits
-    this.#generation = { number: 1, settings: options.settings }
+    this.#generation = { number: 1, settings: options.settings, tls: undefined }
     this.successor = new Successor(this.#logger, options.upgrade)
   }
 
@@ -113,6 +117,7 @@ export class Supervisor implements Backend, SlotHost {
   async start(): Promise<void> {
     const { settings } = this.#options
     checkPrivileges(settings)
+    this.#generation.tls = this.#loadTls(settings)
     const addresses = await this.#listen()
     this.#wanted = startSize(settings)
     this.#slots = Array.from({ length: this.#wanted }, (_, number) => new Slot(number, this))
@@ -187,6 +192,21 @@ export class Supervisor implements Backend, SlotHost {
   setLimits(limits: Limits): void {
     this.#limits = limits
     for (const each of this.#processes) each.setLimits(limits)
+  }
+
+  /** What cannot be used is said here, once, and nobody else reads a key. */
+  async reloadCertificates(): Promise<string[]> {
+    const { settings } = this.#generation
+    const tls = this.#loadTls(settings)
+    if (tls !== undefined) {
+      this.#generation.tls = tls
+      for (const each of this.#processes) each.setTls(tls)
+    }
+    return [...settings.tlsCert]
+  }
+
+  #loadTls(settings: Settings): TlsOptions | undefined {
+    return loadTls(settings, this.#secret, (text) => this.#logger.warn(text))
   }
 
   reopenLogs(): void {
@@ -268,12 +288,13 @@ export class Supervisor implements Backend, SlotHost {
     return result
   }
 
-  #spawn(slot: number, { number, settings }: Generation): ServerProcess {
+  #spawn(slot: number, { number, settings, tls }: Generation): ServerProcess {
     const start: Omit<Start, 'kind' | 'sockets'> = {
       slot,
       generation: number,
       settings,
       limits: this.#limits,
+      tls,
       base: this.#options.base,
       forwardLog: this.#options.forwardLog,
     }
@@ -309,7 +330,8 @@ export class Supervisor implements Backend, SlotHost {
     const { settings, changed, left } = merge(this.#generation.settings, given, (name) =>
       FIXED.has(name),
     )
-    const next = { number: this.#generation.number + 1, settings }
+    const tls = this.#loadTls(settings)
+    const next = { number: this.#generation.number + 1, settings, tls }
     const size = this.#sizeAfter(settings)
     const limits = this.#limits
     this.#limits = engineLimits(settings)
@@ -324,7 +346,8 @@ export class Supervisor implements Backend, SlotHost {
       throw error
     }
     await this.#replace(next, started)
-    return { changed: [...changed, 'handler'], left }
+    const certificates = tls === undefined ? [] : ['certificates']
+    return { changed: [...changed, 'handler', ...certificates], left }
   }
 
   /** The new ones accept before the old ones stop. */

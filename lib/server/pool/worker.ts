@@ -54,6 +54,9 @@ export class Worker {
       case 'limits':
         this.#setLimits(message.limits)
         break
+      case 'tls':
+        this.#service?.setTls(message.tls)
+        break
       case 'reopenLogs':
         this.#logs?.reopen()
         break
@@ -110,11 +113,12 @@ export class Worker {
   }
 
   async #makeService(start: Start, logs: Logs): Promise<Service> {
-    const { settings, limits, sockets, base } = start
+    const { settings, limits, tls, sockets, base } = start
     const plan = await loadUnprivileged(start)
     const service = new Service({
       settings,
       limits,
+      tls,
       plan,
       logs,
       base,

@@ -304,8 +304,8 @@ export const hooks: Cases = {
     const served = await ctx.serve({ opened: (c: Connection) => void ids.push(c.id) })
     for (let i = 0; i < 50; i++) {
       const client = await served.connect()
-      client.reset()
       await until(() => ids.length === i + 1, `opened hook ${i + 1}`)
+      client.reset()
     }
     t.equal(new Set(ids).size, 50)
   },

@@ -21,6 +21,7 @@ import { shutdown } from './shutdown.js'
 import { statistics } from './statistics.js'
 import { streaming } from './streaming.js'
 import { timers } from './timers.js'
+import { tls } from './tls.js'
 import { udp } from './udp.js'
 import { unix } from './unix.js'
 
@@ -44,6 +45,7 @@ export const SUBJECTS: Record<string, Cases> = {
   'PROXY protocol': proxy,
   'unix sockets': unix,
   UDP: udp,
+  TLS: tls,
   'start and stop': shutdown,
   statistics,
   'bad input': badinput,
@@ -60,6 +62,7 @@ const FILES: Record<string, string> = {
   'PROXY protocol': 'proxy',
   'unix sockets': 'unix',
   UDP: 'udp',
+  TLS: 'tls',
   'start and stop': 'shutdown',
   'bad input': 'badinput',
 }

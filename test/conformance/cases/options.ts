@@ -248,8 +248,7 @@ export const addresses: Cases = {
 
   '0.0.0.0 takes every IPv4 address': async (_t, ctx) => {
     const served = await ctx.serve({ host: '0.0.0.0' })
-    const client = await Client.connect(served.port, { host: '127.0.0.9' })
+    const client = await served.connect({ host: '127.0.0.9' })
     await client.ask('a\n')
-    client.destroy()
   },
 }

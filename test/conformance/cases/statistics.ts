@@ -65,7 +65,7 @@ export const statistics: Cases = {
     await served.reachActive(3)
     const { accepted, active, closed } = await served.stats()
     t.equal(sum(closed), accepted - active)
-    t.equal(closed.end + closed.reset + closed.done, 4)
+    t.equal(closed.end + closed.reset + closed.done + closed.tls_truncated, 4)
     t.equal(closed.frame_size, 1)
   },
 
