@@ -49,6 +49,25 @@ export interface Limits {
   lingerBytes: number
   /** Time that the loop is kept from its sockets after which EngineHost.stalled() is called. */
   stallWarning: number
+  /** Bytes that what is received at once may inflate to. */
+  inflateMax: number
+  /** Inflated bytes of a stream by those received, after the first 64 KiB. */
+  inflateRatio: number
+}
+
+/** Methods of compression. */
+export type CompressMethod = 'zlib' | 'gzip' | 'zstd' | 'brotli'
+
+/** Compression of what is received and sent. */
+export interface CompressOptions {
+  method: CompressMethod | 'none'
+  /** -1: the method's usual one. */
+  level: number
+  /** Binary logarithm of the window, of what is sent and at most of what comes; 0: the method's usual one. */
+  window: number
+  inflateWindow: number
+  /** zlib, gzip: memLevel; 0: the usual one. */
+  memory: number
 }
 
 /** A PROXY header before each connection. */
@@ -78,6 +97,7 @@ export interface EngineOptions {
   busyPoll: number
   limits: Limits
   proxy: ProxyOptions
+  compress: CompressOptions
   /** Datagrams instead of connections: each is a request, and a connection of its own. */
   datagrams: boolean
   /** Bytes of the replies to a datagram by its own; 0: no limit. */
@@ -234,6 +254,11 @@ export interface EngineStats {
   datagrams_unsent: number
   /** Errors that ICMP has reported of replies. */
   icmp_errors: number
+  /** With compress: what was received once it was inflated, and what was sent before it was compressed. */
+  plain_bytes_in: number
+  plain_bytes_out: number
+  /** Datagrams that did not inflate, and were dropped. */
+  datagrams_corrupt: number
   /** System calls by kind (native engine; empty where they cannot be counted). */
   syscalls: Record<string, number>
   /** Closed connections by reason. */

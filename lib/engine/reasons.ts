@@ -27,6 +27,10 @@ export const REASONS = [
   'proxy_error', // what came first was no PROXY header of the versions asked for
   'proxy_denied', // its address is not in proxy_allow_from
   'proxy_timeout', // no PROXY header within proxy_timeout
+  'inflate_error', // what came is no stream of the method that compress names
+  'inflate_limit', // it inflates further than inflate_max or inflate_ratio let it
+  'inflate_trailing', // something else stands behind its end
+  'inflate_truncated', // the peer half-closed within it
 ] as const
 
 export type CloseReason = (typeof REASONS)[number]

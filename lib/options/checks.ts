@@ -3,6 +3,7 @@
 import { isIP } from 'node:net'
 import { isNetwork } from '../engine/network.js'
 import { about, current, isDefault } from './assignments.js'
+import { ofCompression } from './compression.js'
 import { defaultValue } from './defaults.js'
 import type { Effective } from './effective.js'
 import { isCode } from './expression.js'
@@ -91,7 +92,12 @@ function exclusions(effective: Effective): Problem[] {
   const strange = (allowed.value as readonly string[]).find((text) => !isNetwork(text))
   if (strange !== undefined)
     problems.push(about(allowed, `${strange}: wanted addresses and networks, such as 10.0.0.0/8`))
-  return [...problems, ...ofProtocol(effective), ...nagle(get('tcp_nodelay'), get('disable_nagle'))]
+  return [
+    ...problems,
+    ...ofProtocol(effective),
+    ...ofCompression(effective),
+    ...nagle(get('tcp_nodelay'), get('disable_nagle')),
+  ]
 }
 
 /** tcp_nodelay implies disable_nagle: one source that says the first and denies the second contradicts itself. */

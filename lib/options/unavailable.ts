@@ -6,14 +6,11 @@ import type { OptionName } from './table.js'
 /** Options that may only have their default value. */
 export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
   'frontend',
-  'compress',
   'profile',
   'doctest',
   'locale',
   'language',
   'tls_handshake_timeout',
-  'inflate_max',
-  'inflate_ratio',
   'http_max_line',
   'http_max_headers',
   'http_max_header_count',

@@ -30,6 +30,13 @@ export function engineOptions(
       timeout: settings.proxyTimeout,
       allow: settings.proxyAllowFrom,
     },
+    compress: {
+      method: settings.compress,
+      level: settings.compressLevel,
+      window: settings.compressWindow,
+      inflateWindow: settings.inflateWindow,
+      memory: settings.compressMemory,
+    },
     datagrams,
     amplification: settings.udpAmplification,
     framer: plan.framer,
@@ -67,5 +74,7 @@ export function engineLimits(settings: Settings): Limits {
     lingerTimeout: settings.lingerTimeout,
     lingerBytes: settings.lingerBytes,
     stallWarning: settings.stallWarning,
+    inflateMax: settings.inflateMax,
+    inflateRatio: settings.inflateRatio,
   }
 }

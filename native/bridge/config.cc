@@ -65,6 +65,8 @@ Limits read_limits(const Napi::Object& object) {
   limits.linger_timeout = number(object, "lingerTimeout");
   limits.linger_bytes = number(object, "lingerBytes");
   limits.stall_warning = number(object, "stallWarning");
+  limits.inflate.max = number(object, "inflateMax");
+  limits.inflate.ratio = number(object, "inflateRatio");
   return limits;
 }
 
@@ -87,6 +89,17 @@ ProxyOptions read_proxy(const Napi::Object& object) {
   return options;
 }
 
+// { method: 'none' | 'zlib' | 'gzip' | 'zstd' | 'brotli', level, window, memory, inflateWindow }
+CompressOptions read_compress(const Napi::Object& object) {
+  CompressOptions options;
+  options.method = method_of(text(object, "method"));
+  options.level = object.Get("level").ToNumber().Int32Value();
+  options.window = number(object, "window");
+  options.memory = number(object, "memory");
+  options.inflate_window = number(object, "inflateWindow");
+  return options;
+}
+
 LoopOptions read_options(const Napi::Object& object) {
   LoopOptions options;
   std::string polling = text(object, "pollingType");
@@ -106,6 +119,7 @@ LoopOptions read_options(const Napi::Object& object) {
   options.datagrams.on = flag(object, "datagrams");
   options.datagrams.amplification = number(object, "amplification");
   options.proxy = read_proxy(object.Get("proxy").As<Napi::Object>());
+  options.compress = read_compress(object.Get("compress").As<Napi::Object>());
   options.framer = read_framer(object.Get("framer").As<Napi::Object>());
   return options;
 }

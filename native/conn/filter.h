@@ -19,17 +19,22 @@ class Filter {
  public:
   enum class Status : uint8_t {
     kOk,
-    kEnd,    // decode: the stream ended inside the filter (close_notify); nothing may follow
-    kError,  // the connection is closed with reason()
-    kDone,   // decode: its part is done; it leaves the chain, `plain` is what it did not need
+    kEnd,      // decode: the stream ended inside the filter (close_notify); nothing may follow
+    kError,    // the connection is closed with reason()
+    kDone,     // decode: its part is done; it leaves the chain, `plain` is what it did not need
+    kRefused,  // decode, finish: what comes is not understood; what was asked before is answered,
+               // then the connection is closed with reason()
   };
 
   virtual ~Filter() = default;
 
   // From the peer: appends what `input` became to `plain`, and to `reply` what must go back to the
-  // peer because of it.
+  // peer because of it. Without input: goes on with what it holds.
   virtual Status decode(std::span<const uint8_t> input, std::vector<uint8_t>& plain,
                         std::vector<uint8_t>& reply) = 0;
+  // It has made all it may at a time, and has more: decode() is called again, without input, once
+  // the framer has taken that; the peer's end is told only after it.
+  virtual bool holds() const { return false; }
   // To the peer: appends what `plain` became to `output`. `flush`: the turn ends here, hold nothing
   // back.
   virtual Status encode(std::span<const uint8_t> plain, bool flush,
@@ -48,6 +53,7 @@ class Filter {
 
   // The next filter towards the framer; null: the framer is next.
   std::unique_ptr<Filter> next;
+  bool is_told_end = false;  // finish() was called
 };
 
 }  // namespace gaidaros

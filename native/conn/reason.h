@@ -29,7 +29,11 @@ namespace gaidaros {
   X(worker_lost)            \
   X(proxy_error)            \
   X(proxy_denied)           \
-  X(proxy_timeout)
+  X(proxy_timeout)          \
+  X(inflate_error)          \
+  X(inflate_limit)          \
+  X(inflate_trailing)       \
+  X(inflate_truncated)
 
 enum class Reason : uint8_t {
 #define X(name) name,

@@ -24,7 +24,10 @@ namespace gaidaros {
   X(datagrams_cut)           \
   X(datagrams_held_back)     \
   X(datagrams_unsent)        \
-  X(icmp_errors)
+  X(icmp_errors)             \
+  X(plain_bytes_in)          \
+  X(plain_bytes_out)         \
+  X(datagrams_corrupt)
 
 #define GAIDAROS_SYSCALLS(X) \
   X(epoll_wait)              \

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "../compress/compress_filter.h"
 #include "../conn/proxy_filter.h"
 #include "loop.h"
 
@@ -103,6 +104,11 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
   if (options_.proxy.on) {
     connection.filter = std::make_unique<ProxyFilter>(options_.proxy.versions);
     connection.greeting = true;
+  }
+  if (codecs_) {
+    std::unique_ptr<Filter>& place =
+        connection.filter ? connection.filter->next : connection.filter;
+    place = std::make_unique<CompressFilter>(*codecs_, options_.limits.inflate, stats_);
   }
   if (options_.want_opened && !connection.greeting)
     push_record(RecordKind::opened, connection, 0, 0, 0);

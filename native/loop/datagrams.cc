@@ -49,7 +49,13 @@ void Loop::take_datagram(uint16_t listener, uint32_t index) {
     return;
   }
   Flights& flights = datagrams_->flights;
+  if (datagrams_->codec && !inflate_datagram(index)) return;
   uint32_t slot = flights.begin(listener, receiver.sender(index), length);
+  if (datagrams_->codec) length = static_cast<uint32_t>(datagrams_->inflated.size());
+  auto copy = [&](uint8_t* to) {
+    if (!datagrams_->codec) return receiver.copy(index, to);
+    std::copy(datagrams_->inflated.begin(), datagrams_->inflated.end(), to);
+  };
   Record& record = memory_.records[record_count_++];
   record = {static_cast<uint32_t>(RecordKind::request),
             slot,
@@ -63,9 +69,9 @@ void Loop::take_datagram(uint16_t listener, uint32_t index) {
     bigs_.push_back(host_.new_big(length));
     record.kind |= kRecordBig;
     record.offset = static_cast<uint32_t>(bigs_.size() - 1);
-    receiver.copy(index, const_cast<uint8_t*>(bigs_.back()));
+    copy(const_cast<uint8_t*>(bigs_.back()));
   } else {
-    receiver.copy(index, slab_ + slab_at_);
+    copy(slab_ + slab_at_);
     slab_at_ += length;
   }
   stats_.accepted++;
@@ -73,6 +79,22 @@ void Loop::take_datagram(uint16_t listener, uint32_t index) {
   stats_.requests++;
   uint32_t limit = options_.limits.max_connections;
   if (limit > 0 && flights.live() >= limit) pause_accepting(kPauseLimit);
+}
+
+// False: it is counted, and dropped.
+bool Loop::inflate_datagram(uint32_t index) {
+  const DatagramReceiver& receiver = datagrams_->receiver;
+  std::vector<uint8_t>& inflated = datagrams_->inflated;
+  inflated.clear();
+  receiver.copy(index, scratch_.data());
+  const Limits& limits = options_.limits;
+  if (!datagrams_->codec->inflate({scratch_.data(), receiver.length(index)}, limits.max_frame_size,
+                                  limits.inflate, inflated)) {
+    stats_.datagrams_corrupt++;
+    return false;
+  }
+  stats_.plain_bytes_in += inflated.size();
+  return true;
 }
 
 void Loop::apply_datagram(uint32_t index) {
@@ -102,6 +124,18 @@ void Loop::apply_datagram(uint32_t index) {
 
 // With copying_ the bytes do not outlive the call.
 void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
+  bool is_copied = copying_;
+  if (datagrams_->codec) {
+    std::vector<uint8_t>& deflated = datagrams_->deflated;
+    deflated.clear();
+    if (!datagrams_->codec->deflate(bytes, deflated)) {
+      stats_.datagrams_unsent++;
+      return;
+    }
+    stats_.plain_bytes_out += bytes.size();
+    bytes = deflated;
+    is_copied = true;
+  }
   uint64_t most = uint64_t{options_.datagrams.amplification} * flight.length;
   if (options_.datagrams.amplification > 0 && flight.sent + bytes.size() > most) {
     stats_.datagrams_held_back++;
@@ -112,7 +146,7 @@ void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
     stats_.datagrams_unsent++;
     return;
   }
-  if (copying_) {
+  if (is_copied) {
     if (bytes.size() > kOutBytes - arena_at_) flush();
     uint8_t* copy = arena_.get() + arena_at_;
     if (!bytes.empty()) std::memcpy(copy, bytes.data(), bytes.size());

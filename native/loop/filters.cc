@@ -10,12 +10,22 @@ namespace gaidaros {
 
 namespace {
 
+constexpr int kMaxRounds = 8;  // of what filters hold, before others get their turn
+
 // The filters from `first` up to, without, `behind`; of these the framer's end comes first.
 std::vector<Filter*> way_out(Filter* first, const Filter* behind) {
   std::vector<Filter*> way;
   for (Filter* filter = first; filter != behind; filter = filter->next.get()) way.push_back(filter);
   std::reverse(way.begin(), way.end());
   return way;
+}
+
+// What is nearest to the framer has to go first.
+Filter* last_that_holds(Filter* first) {
+  Filter* last = nullptr;
+  for (Filter* filter = first; filter != nullptr; filter = filter->next.get())
+    if (filter->holds()) last = filter;
+  return last;
 }
 
 }  // namespace
@@ -38,9 +48,9 @@ bool Loop::insert_filter(ConnId id, std::unique_ptr<Filter> filter) {
     connection->partial = false;
     decode(*connection, unread, inserted);
   }
-  if (connection->state != ConnState::open || !connection->peer_ended || connection->finished)
-    return true;
-  if (finish_filters(*connection, inserted) && !connection->input_waits) wait_for_turn(*connection);
+  // It hears of the peer's end in a turn of its own.
+  if (connection->state == ConnState::open && connection->peer_ended && !connection->finished)
+    wait_for_turn(*connection);
   return true;
 }
 
@@ -50,19 +60,26 @@ void Loop::decode(Connection& connection, std::span<const uint8_t> bytes, Filter
   Filter::Status status = pass(connection, first);
   if (status == Filter::Status::kError || connection.state != ConnState::open) return;
   take_plain(connection);
+  take_held(connection);
   if (status == Filter::Status::kEnd && !connection.peer_ended) ended(connection);
 }
 
 // Puts `plain_` through the filters from `first` on, and leaves there what comes out for the
-// framer. kError: the connection is closed.
-Filter::Status Loop::pass(Connection& connection, Filter* first) {
+// framer. `goes_on`: the first one holds something, and gets nothing. kError: the connection takes
+// no more input.
+Filter::Status Loop::pass(Connection& connection, Filter* first, bool goes_on) {
   Filter::Status outcome = Filter::Status::kOk;
   std::vector<uint8_t> next;
   std::vector<uint8_t> reply;
-  for (Filter* filter = first; filter != nullptr && !plain_.empty();) {
+  for (Filter* filter = first; filter != nullptr && (goes_on || !plain_.empty());) {
+    goes_on = false;
     next.clear();
     Filter::Status status = filter->decode(plain_, next, reply);
     if (status == Filter::Status::kError) close(connection, filter->reason());
+    if (status == Filter::Status::kRefused) {
+      end_with(connection, filter->reason());
+      return Filter::Status::kError;
+    }
     if (status == Filter::Status::kEnd) outcome = status;
     plain_.swap(next);
     if (!reply.empty()) encode(connection, std::exchange(reply, {}), filter);
@@ -97,20 +114,41 @@ void Loop::take_plain(Connection& connection) {
   }
 }
 
-// The peer's end, told to the filters from `first` on. What one of them held goes through those
-// behind it. False: the connection takes no more input.
-bool Loop::finish_filters(Connection& connection, Filter* first) {
-  for (Filter* filter = first; filter != nullptr; filter = filter->next.get()) {
-    plain_.clear();
-    if (filter->finish(plain_) == Filter::Status::kError) {
-      close(connection, filter->reason());
+// Goes on with what filters hold for as long as the framer takes what comes of it. False: some is
+// left, and the connection comes back to it, or it takes no more input.
+bool Loop::take_held(Connection& connection) {
+  for (int round = 0; connection.state == ConnState::open; round++) {
+    Filter* holder = last_that_holds(connection.filter.get());
+    if (holder == nullptr) return true;
+    if (delivering_ || connection.paused != 0 || connection.input_waits || round == kMaxRounds) {
+      wait_for_turn(connection);
       return false;
     }
+    plain_.clear();
+    if (pass(connection, holder, true) == Filter::Status::kError) return false;
+    take_plain(connection);
+  }
+  return false;
+}
+
+// The peer's end, told to the filters, each once it holds nothing any more. What one of them makes
+// of it goes through those behind it. False: the connection comes back to it, or takes no more
+// input.
+bool Loop::finish_filters(Connection& connection) {
+  for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get()) {
+    if (filter->is_told_end) continue;
+    if (!take_held(connection)) return false;
+    filter->is_told_end = true;
+    plain_.clear();
+    Filter::Status status = filter->finish(plain_);
+    if (status == Filter::Status::kError) close(connection, filter->reason());
+    if (status == Filter::Status::kRefused) end_with(connection, filter->reason());
+    if (connection.state != ConnState::open) return false;
     if (pass(connection, filter->next.get()) == Filter::Status::kError) return false;
     take_plain(connection);
     if (connection.state != ConnState::open) return false;
   }
-  return true;
+  return take_held(connection);
 }
 
 // Puts `bytes` through the filters on the socket's side of `behind`, through all of them where that

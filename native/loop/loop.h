@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "../compress/codec_pool.h"
 #include "../conn/meta.h"
 #include "../conn/table.h"
 #include "../core/stats.h"
@@ -235,14 +236,16 @@ class Loop final : private PollerSink {
   void wait_for_turn(Connection& connection);
   void take_waiting();
   void come_back(Connection& connection);
+  void finish_stream(Connection& connection);
   void finish_input(Connection& connection);
 
   // filters.cc
   void decode(Connection& connection, std::span<const uint8_t> bytes, Filter* first);
-  Filter::Status pass(Connection& connection, Filter* first);
+  Filter::Status pass(Connection& connection, Filter* first, bool goes_on = false);
   void take_out(Connection& connection, Filter* filter);
   void take_plain(Connection& connection);
-  bool finish_filters(Connection& connection, Filter* first);
+  bool take_held(Connection& connection);
+  bool finish_filters(Connection& connection);
   void encode(Connection& connection, std::span<const uint8_t> bytes,
               const Filter* behind = nullptr);
   void end_filters(Connection& connection);
@@ -283,6 +286,7 @@ class Loop final : private PollerSink {
 
   // datagrams.cc
   void take_datagram(uint16_t listener, uint32_t index);
+  bool inflate_datagram(uint32_t index);
   void apply_datagram(uint32_t index);
   void send_datagram(Flight& flight, std::span<const uint8_t> bytes);
   void flush_datagrams();
@@ -301,6 +305,7 @@ class Loop final : private PollerSink {
   Host& host_;
   SharedMemory memory_;
   Stats stats_;
+  std::unique_ptr<CodecPool> codecs_;  // null: nothing is compressed
   ConnectionTable table_;
   TimerWheel wheel_;
   std::unique_ptr<Poller> poller_;

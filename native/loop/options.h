@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "../compress/method.h"
 #include "../conn/proxy_header.h"
 #include "../frame/framer.h"
 #include "../net/network.h"
@@ -30,6 +31,7 @@ struct Limits {
   uint32_t linger_timeout = 30'000;
   uint32_t linger_bytes = 1 << 20;
   uint32_t stall_warning = 0;
+  InflateLimits inflate;
 };
 
 // A PROXY header before each connection.
@@ -60,6 +62,7 @@ struct LoopOptions {
   Limits limits;
   ProxyOptions proxy;
   DatagramOptions datagrams;
+  CompressOptions compress;
   std::unique_ptr<Framer> framer;  // null: bytes go up as chunks, framing is the host's business
 };
 

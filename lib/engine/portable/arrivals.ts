@@ -47,7 +47,8 @@ export class Arrivals {
       this.#discard(connection, length)
       return
     }
-    connection.inbox.push(spool, chunk)
+    if (connection.inflater === undefined) connection.inbox.push(spool, chunk)
+    else connection.inflater.push(chunk)
     this.#turns.pump(connection)
   }
 

@@ -25,7 +25,7 @@ export class Closing {
     connection.inbox.clear()
     connection.pipeline.drop()
     connection.partial = false
-    this.#context.counters.bytes_out += connection.output.flush()
+    this.#context.counters.bytes_out += connection.output.end()
     connection.socket.end()
     connection.steer()
   }
@@ -88,7 +88,9 @@ export class Closing {
     connection.unsent = connection.socket.writableLength
     this.#context.counters.bytes_out -= connection.unsent
     connection.inbox.clear()
+    connection.inflater?.close()
     connection.output.drop()
+    connection.output.deflater?.close()
     connection.pipeline.drop()
     connection.marks = undefined
   }

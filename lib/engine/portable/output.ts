@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net'
 import { View } from '../../dispatch/view.js'
+import type { Deflater } from './compress/deflater.js'
 import type { Spool } from './spool.js'
 
 const EMPTY = Buffer.alloc(0)
@@ -10,6 +11,8 @@ const EMPTY = Buffer.alloc(0)
 const JOIN_BYTES = 16 * 1024
 
 export class Output {
+  /** Where what is sent is compressed. */
+  deflater: Deflater | undefined
   /** Bytes handed to the socket since it was accepted, sent or not. */
   written = 0
   /** Bytes that wait for flush(). */
@@ -58,14 +61,15 @@ export class Output {
   flush(): number {
     const bytes = this.gathered
     if (bytes === 0) return 0
-    const last = this.#piece()
-    const pieces = this.#pieces
-    this.#run = EMPTY
-    this.gathered = 0
-    this.written += bytes
-    if (pieces === undefined) this.#socket.write(last)
-    else this.#scattered(pieces, last, bytes)
-    return bytes
+    const pieces = this.#pieces ?? []
+    pieces.push(this.#piece())
+    this.drop()
+    return this.#write(this.deflater?.encode(pieces) ?? pieces)
+  }
+
+  /** The same, and what has to be said last. */
+  end(): number {
+    return this.flush() + this.#write(this.deflater?.finish() ?? [])
   }
 
   /** Forgets what was gathered. */
@@ -83,9 +87,15 @@ export class Output {
     return new View(run.buffer, run.byteOffset + this.#start, this.#end - this.#start)
   }
 
-  #scattered(pieces: Buffer[], last: Buffer, bytes: number): void {
-    this.#pieces = undefined
-    pieces.push(last)
+  #write(pieces: readonly Buffer[]): number {
+    const bytes = pieces.reduce((sum, { length }) => sum + length, 0)
+    this.written += bytes
+    if (pieces.length === 1) this.#socket.write(pieces[0] as Buffer)
+    else if (bytes > 0) this.#scattered(pieces, bytes)
+    return bytes
+  }
+
+  #scattered(pieces: readonly Buffer[], bytes: number): void {
     if (bytes <= JOIN_BYTES) {
       this.#socket.write(Buffer.concat(pieces, bytes))
       return

@@ -258,9 +258,10 @@ export class PortableEngine implements PoolEngine {
 
   /** An idle connection goes at once: there is nothing of which the peer has to acknowledge the receipt. */
   #retire(connection: Connection): void {
-    const { closing, inbox, isWaiting, queued } = connection
+    const { closing, isWaiting, queued } = connection
     if (closing !== undefined) return
-    if (queued === 0 && !isWaiting && inbox.length === 0) {
+    if (queued === 0 && !isWaiting && connection.unread === 0) {
+      this.#context.counters.bytes_out += connection.output.end()
       this.#closing.close(connection, 'shutdown')
     } else this.#closing.end(connection, 'shutdown')
   }
