@@ -254,9 +254,9 @@ export interface EngineStats {
   datagrams_unsent: number
   /** Errors that ICMP has reported of replies. */
   icmp_errors: number
-  /** With compress: what was received once it was inflated, and what was sent before it was compressed. */
-  plain_bytes_in: number
-  plain_bytes_out: number
+  /** With compress: what `bytes_in` were inflated from, and what `bytes_out` became. */
+  compressed_bytes_in: number
+  compressed_bytes_out: number
   /** Datagrams that did not inflate, and were dropped. */
   datagrams_corrupt: number
   /** System calls by kind (native engine; empty where they cannot be counted). */

@@ -1,7 +1,5 @@
-// Compression of a stream, both ways (-z): what comes is inflated, what leaves is deflated. It
-// makes no more at a time than fits its scratch memory, and holds the rest of its input until the
-// framer has taken that: a few bytes may stand for megabytes. Its encoder and decoder are there
-// from the first byte that they have to do with to the stream's end.
+// Compression of a stream, both ways (-z): what comes is inflated, what leaves is deflated. Its
+// encoder and decoder are there from the first byte that they have to do with to the stream's end.
 #pragma once
 
 #include "../conn/filter.h"
@@ -17,9 +15,8 @@ class CompressFilter final : public Filter {
       : pool_(pool), limits_(limits), counters_(counters) {}
   ~CompressFilter() override;
 
-  Status decode(std::span<const uint8_t> input, std::vector<uint8_t>& plain,
-                std::vector<uint8_t>& reply) override;
-  bool holds() const override { return full_ || held_at_ < held_.size() || is_refused_; }
+  Step decode(std::span<const uint8_t> input, std::span<uint8_t> room,
+              std::vector<uint8_t>& reply) override;
   Status encode(std::span<const uint8_t> plain, bool flush, std::vector<uint8_t>& output) override;
   Status finish(std::vector<uint8_t>& plain) override;
   void end(std::vector<uint8_t>& output) override;
@@ -28,20 +25,17 @@ class CompressFilter final : public Filter {
  private:
   void inflate(std::span<const uint8_t>& input, std::span<uint8_t>& room);
   bool begin_next(std::span<const uint8_t>& input);
-  bool is_over_limit(size_t used, size_t made);
+  bool is_over_limit() const;
   void refuse(Reason why);
-  void drop_held();
 
   CodecPool& pool_;
   const InflateLimits& limits_;
   Counters& counters_;
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<Decoder> decoder_;
-  std::vector<uint8_t> held_;  // input that waits, from held_at_ on
-  size_t held_at_ = 0;
   uint64_t used_ = 0;   // bytes of input so far
   uint64_t made_ = 0;   // and of what they became
-  uint64_t burst_ = 0;  // of what became of what was received last
+  uint64_t burst_ = 0;  // of what became of the input in hand
   Reason refusal_ = Reason::inflate_error;
   bool is_refused_ = false;    // nothing further is understood
   bool full_ = false;          // the decoder may have more output without further input

@@ -83,7 +83,9 @@ struct Connection {
   bool filter_done : 1 = false;  // its filters have said their last
   bool sampled : 1 = false;      // the time of request `sampled_sequence` is being taken
 
-  bool greeting : 1 = false;  // a PROXY header has to come first
+  bool greeting : 1 = false;   // a PROXY header has to come first
+  bool opening : 1 = false;    // a filter is still agreeing with the peer
+  bool announced : 1 = false;  // its opened record was given, if one is wanted
 
   // Poller's own.
   uint8_t poll_flags = 0;

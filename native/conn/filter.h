@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "reason.h"
@@ -19,27 +20,32 @@ class Filter {
  public:
   enum class Status : uint8_t {
     kOk,
+    kMore,     // decode: the room is full; it wants to be called again, even with no input left
     kEnd,      // decode: the stream ended inside the filter (close_notify); nothing may follow
     kError,    // the connection is closed with reason()
-    kDone,     // decode: its part is done; it leaves the chain, `plain` is what it did not need
-    kRefused,  // decode, finish: what comes is not understood; what was asked before is answered,
-               // then the connection is closed with reason()
+    kDone,     // decode: its part is done; it leaves the chain, what it did not use is passed on
+    kRefused,  // decode: what comes is not understood; what was asked before is answered, then the
+               // connection is closed with reason()
+  };
+  struct Step {
+    Status status = Status::kOk;
+    size_t used = 0;  // bytes of the input; all of it where the status is kOk
+    size_t made = 0;  // bytes in the room
   };
 
   virtual ~Filter() = default;
 
-  // From the peer: appends what `input` became to `plain`, and to `reply` what must go back to the
-  // peer because of it. Without input: goes on with what it holds.
-  virtual Status decode(std::span<const uint8_t> input, std::vector<uint8_t>& plain,
-                        std::vector<uint8_t>& reply) = 0;
-  // It has made all it may at a time, and has more: decode() is called again, without input, once
-  // the framer has taken that; the peer's end is told only after it.
-  virtual bool holds() const { return false; }
+  // From the peer: writes what `input` becomes into `room`, which is never empty and where the
+  // framer or the next filter reads it, and appends to `reply` what must go back to the peer
+  // because of it, also where that is the last word before an error.
+  virtual Step decode(std::span<const uint8_t> input, std::span<uint8_t> room,
+                      std::vector<uint8_t>& reply) = 0;
   // To the peer: appends what `plain` became to `output`. `flush`: the turn ends here, hold nothing
   // back.
   virtual Status encode(std::span<const uint8_t> plain, bool flush,
                         std::vector<uint8_t>& output) = 0;
-  // The peer sent FIN. kError: the stream was cut short (no close_notify, unfinished deflate).
+  // The peer sent FIN. kError: the stream was cut short (no close_notify, unfinished deflate);
+  // requests that were whole before are answered.
   virtual Status finish(std::vector<uint8_t>& plain) {
     (void)plain;
     return Status::kOk;
@@ -50,9 +56,21 @@ class Filter {
   // It is out of the chain: tells the connection what it has learned.
   virtual void leave(Connection&) {}
   virtual Reason reason() const { return Reason::filter_error; }
+  // What went wrong in words, for the log; empty: reason() says it all.
+  virtual std::string fault() const { return {}; }
+  // It is still agreeing on something with the peer (a TLS handshake): the handler does not hear of
+  // the connection yet, and as that costs as much as a hundred requests the loop rations it.
+  virtual bool is_opening() const { return false; }
+  // Appends what the handler may know of it, as meta.h has it.
+  virtual void describe(std::vector<uint8_t>& facts) const { (void)facts; }
 
   // The next filter towards the framer; null: the framer is next.
   std::unique_ptr<Filter> next;
+
+  // The loop's own. After kMore: the framer has to take what there is before decode() is called
+  // again, with the input that was not used.
+  bool waits = false;
+  std::vector<uint8_t> unused;
   bool is_told_end = false;  // finish() was called
 };
 

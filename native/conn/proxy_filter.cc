@@ -6,15 +6,14 @@
 
 namespace gaidaros {
 
-Filter::Status ProxyFilter::decode(std::span<const uint8_t> input, std::vector<uint8_t>& plain,
-                                   std::vector<uint8_t>&) {
+Filter::Step ProxyFilter::decode(std::span<const uint8_t> input, std::span<uint8_t>,
+                                 std::vector<uint8_t>&) {
+  size_t before = held_.size();
   held_.insert(held_.end(), input.begin(), input.end());
   ProxyResult result = parse_proxy_header(held_, versions_, header_);
-  if (result.status == ProxyResult::Status::more) return Status::kOk;
-  if (result.status == ProxyResult::Status::refused) return Status::kError;
-  used_ = result.used;
-  plain.insert(plain.end(), held_.begin() + used_, held_.end());
-  return Status::kDone;
+  if (result.status == ProxyResult::Status::more) return {Status::kOk, input.size(), 0};
+  if (result.status == ProxyResult::Status::refused) return {Status::kError, 0, 0};
+  return {Status::kDone, result.used - before, 0};
 }
 
 // Before the header there is nothing to answer, but what the server says first.
@@ -29,10 +28,7 @@ Filter::Status ProxyFilter::finish(std::vector<uint8_t>&) {
   return held_.empty() ? Status::kOk : Status::kError;
 }
 
-// The header is the proxy's, not the peer's: it is not counted, and the first byte is still to
-// come.
 void ProxyFilter::leave(Connection& connection) {
-  connection.bytes_in -= used_;
   connection.greeting = false;
   connection.proxied = std::make_unique<Proxied>(Proxied{connection.peer, std::move(header_)});
   if (!connection.proxied->header.local) connection.peer = connection.proxied->header.source;

@@ -11,8 +11,8 @@ class ProxyFilter final : public Filter {
  public:
   explicit ProxyFilter(ProxyVersions versions) : versions_(versions) {}
 
-  Status decode(std::span<const uint8_t> input, std::vector<uint8_t>& plain,
-                std::vector<uint8_t>& reply) override;
+  Step decode(std::span<const uint8_t> input, std::span<uint8_t> room,
+              std::vector<uint8_t>& reply) override;
   Status encode(std::span<const uint8_t> plain, bool flush, std::vector<uint8_t>& output) override;
   Status finish(std::vector<uint8_t>& plain) override;
   void leave(Connection& connection) override;
@@ -21,7 +21,6 @@ class ProxyFilter final : public Filter {
  private:
   ProxyVersions versions_;
   std::vector<uint8_t> held_;
-  uint32_t used_ = 0;
   ProxyHeader header_;
 };
 

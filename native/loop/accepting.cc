@@ -105,13 +105,10 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
     connection.filter = std::make_unique<ProxyFilter>(options_.proxy.versions);
     connection.greeting = true;
   }
-  if (codecs_) {
-    std::unique_ptr<Filter>& place =
-        connection.filter ? connection.filter->next : connection.filter;
-    place = std::make_unique<CompressFilter>(*codecs_, options_.limits.inflate, stats_);
-  }
-  if (options_.want_opened && !connection.greeting)
-    push_record(RecordKind::opened, connection, 0, 0, 0);
+  if (codecs_)
+    append_filter(connection,
+                  std::make_unique<CompressFilter>(*codecs_, options_.limits.inflate, stats_));
+  announce(connection);
   poller_->open(connection);
   arm(connection);
   if (options_.limits.max_connections > 0 && stats_.active >= options_.limits.max_connections)
@@ -168,6 +165,13 @@ void Loop::introduced(Connection& connection) {
   bool has_room = has_room_for(connection.peer);
   count_address(connection, 1);
   if (!has_room) return close(connection, Reason::max_connections_per_ip);
+  announce(connection);
+}
+
+// The handler may hear of the connection, once all is agreed that stands before its first request.
+void Loop::announce(Connection& connection) {
+  if (connection.greeting || connection.opening || connection.announced) return;
+  connection.announced = true;
   if (options_.want_opened) push_record(RecordKind::opened, connection, 0, 0, 0);
 }
 

@@ -82,6 +82,11 @@ void Loop::fail(Connection& connection) {
   }
   end_with(connection, Reason::handler_error);
   connection.reason = Reason::handler_error;
+  give_up_requests(connection);
+}
+
+// What is in flight gets no answer.
+void Loop::give_up_requests(Connection& connection) {
   connection.reply_sequence = connection.next_sequence;
   if (connection.backlog) {
     connection.backlog->held.clear();

@@ -42,7 +42,7 @@ uint32_t Loop::readable(uint16_t listener, bool has_errors) {
 void Loop::take_datagram(uint16_t listener, uint32_t index) {
   const DatagramReceiver& receiver = datagrams_->receiver;
   uint32_t length = receiver.length(index);
-  stats_.bytes_in += length;
+  if (!datagrams_->codec) stats_.bytes_in += length;
   uint32_t most = options_.limits.max_frame_size;
   if (receiver.is_cut(index) || (most > 0 && length > most)) {
     stats_.datagrams_cut++;
@@ -86,6 +86,7 @@ bool Loop::inflate_datagram(uint32_t index) {
   const DatagramReceiver& receiver = datagrams_->receiver;
   std::vector<uint8_t>& inflated = datagrams_->inflated;
   inflated.clear();
+  stats_.compressed_bytes_in += receiver.length(index);
   receiver.copy(index, scratch_.data());
   const Limits& limits = options_.limits;
   if (!datagrams_->codec->inflate({scratch_.data(), receiver.length(index)}, limits.max_frame_size,
@@ -93,7 +94,7 @@ bool Loop::inflate_datagram(uint32_t index) {
     stats_.datagrams_corrupt++;
     return false;
   }
-  stats_.plain_bytes_in += inflated.size();
+  stats_.bytes_in += inflated.size();
   return true;
 }
 
@@ -132,7 +133,7 @@ void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
       stats_.datagrams_unsent++;
       return;
     }
-    stats_.plain_bytes_out += bytes.size();
+    stats_.bytes_out += bytes.size();
     bytes = deflated;
     is_copied = true;
   }
@@ -161,7 +162,7 @@ void Loop::flush_datagrams() {
   std::vector<OutgoingDatagram>& out = datagrams_->out;
   if (out.empty()) return;
   Sent sent = send_datagrams(out, stats_.syscalls);
-  stats_.bytes_out += sent.bytes;
+  (datagrams_->codec ? stats_.compressed_bytes_out : stats_.bytes_out) += sent.bytes;
   stats_.datagrams_unsent += out.size() - sent.count;
   out.clear();
 }

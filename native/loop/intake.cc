@@ -40,10 +40,17 @@ void Loop::rewind_slab() {
 }
 
 std::span<uint8_t> Loop::receive_space(Connection& connection) {
-  joined_ = 0;
-  into_input_ = false;
   if (record_count_ >= kMaxRecords) return {};
   if (connection.state != ConnState::open || connection.filter) return scratch_;
+  return slab_space(connection);
+}
+
+// Where bytes for the framer go: into the slab, behind those of an unfinished frame, or behind
+// those in the connection's own buffer where these are too many to be moved. Empty: the turn is
+// full.
+std::span<uint8_t> Loop::slab_space(Connection& connection) {
+  joined_ = 0;
+  into_input_ = false;
   uint32_t held = connection.input ? connection.input->size() : 0;
   if (held > kJoinLimit) {
     into_input_ = true;
@@ -58,9 +65,10 @@ std::span<uint8_t> Loop::receive_space(Connection& connection) {
 }
 
 void Loop::received(Connection& connection, uint32_t count) {
-  connection.bytes_in += count;
-  stats_.bytes_in += count;
   connection.last_ms = now_;
+  // What filters make of it is counted, and a PROXY header.
+  if (!connection.filter) connection.bytes_in += count;
+  if (!connection.filter || connection.greeting) stats_.bytes_in += count;
   if (connection.state == ConnState::lingering) {
     connection.linger_bytes += count;
     if (options_.limits.linger_bytes > 0 && connection.linger_bytes > options_.limits.linger_bytes)
@@ -73,13 +81,18 @@ void Loop::received(Connection& connection, uint32_t count) {
       decode(connection, {scratch_.data(), count}, connection.filter.get());
     return;
   }
+  take_received(connection, count);
+}
+
+// `count` bytes were written into slab_space() or plain_space().
+void Loop::take_received(Connection& connection, uint32_t count) {
   if (into_input_) {
     connection.input->commit(count);
-    return take_input(connection);
+    return must_wait(connection) ? wait_for_turn(connection) : take_input(connection);
   }
   uint32_t length = joined_ + count;
   if (joined_ > 0) connection.input.reset();
-  if (connection.paused != 0 || connection.input_waits) {
+  if (must_wait(connection)) {
     // A completion poller may bring what was under way when reading was paused.
     connection.need_input().append({slab_ + slab_at_, length});
     return wait_for_turn(connection);
@@ -280,7 +293,7 @@ void Loop::take_waiting() {
     connection->input_waits = false;
     connection->paused &= static_cast<uint8_t>(~kPausePipeline);
     take_input(*connection);
-    take_held(*connection);
+    take_unused(*connection);
     if (connection->state != ConnState::open || connection->input_waits) continue;
     if (connection->peer_ended) {
       finish_stream(*connection);

@@ -217,6 +217,7 @@ class Loop final : private PollerSink {
   bool believes(const Address& peer) const;
   bool has_room_for(const Address& peer) const;
   void introduced(Connection& connection);
+  void announce(Connection& connection);
   void refuse(uint16_t listener, int fd, const Address& peer, Reason reason);
   void shed(uint16_t listener);
   void open_reserve();
@@ -226,6 +227,8 @@ class Loop final : private PollerSink {
   uint32_t slab_room() const { return kSlabBytes - slab_at_; }
   bool renew_slab();
   void rewind_slab();
+  std::span<uint8_t> slab_space(Connection& connection);
+  void take_received(Connection& connection, uint32_t count);
   void take_run(Connection& connection, uint32_t length);
   uint32_t cut(Connection& connection, std::span<const uint8_t> data, bool& stop, uint32_t& wanted,
                bool in_slab);
@@ -240,14 +243,23 @@ class Loop final : private PollerSink {
   void finish_input(Connection& connection);
 
   // filters.cc
-  void decode(Connection& connection, std::span<const uint8_t> bytes, Filter* first);
-  Filter::Status pass(Connection& connection, Filter* first, bool goes_on = false);
+  Filter* append_filter(Connection& connection, std::unique_ptr<Filter> filter);
+  bool decode(Connection& connection, std::span<const uint8_t> input, Filter* filter);
+  void wait_with(Connection& connection, Filter& filter, std::span<const uint8_t> unused);
+  void agreed(Connection& connection);
+  std::span<uint8_t> plain_space(Connection& connection);
+  void plain_received(Connection& connection, uint32_t count);
+  bool must_wait(const Connection& connection) const;
+  void filter_failed(Connection& connection, Reason reason, bool said);
   void take_out(Connection& connection, Filter* filter);
-  void take_plain(Connection& connection);
-  bool take_held(Connection& connection);
+  void take_plain(Connection& connection, std::span<const uint8_t> bytes);
+  bool take_unused(Connection& connection);
   bool finish_filters(Connection& connection);
   void encode(Connection& connection, std::span<const uint8_t> bytes,
               const Filter* behind = nullptr);
+  std::optional<std::span<const uint8_t>> code(Connection& connection,
+                                               std::span<const uint8_t> bytes,
+                                               const Filter* behind = nullptr);
   void end_filters(Connection& connection);
 
   // output.cc
@@ -270,6 +282,8 @@ class Loop final : private PollerSink {
   void check_high_water(Connection& connection);
   void check_low_water(Connection& connection);
   void mark_dirty(Connection& connection);
+  void count_sent(Connection& connection, uint32_t count);
+  bool code_pending(Connection& connection);
   void flush();
   void unpause(Connection& connection, uint8_t why);
   void cork(Connection& connection, bool on);
@@ -283,6 +297,7 @@ class Loop final : private PollerSink {
   void hear_end(Connection& connection);
   void drop_frame(Connection& connection);
   void fail(Connection& connection);
+  void give_up_requests(Connection& connection);
 
   // datagrams.cc
   void take_datagram(uint16_t listener, uint32_t index);
@@ -343,7 +358,8 @@ class Loop final : private PollerSink {
   uint32_t joined_ = 0;           // bytes of an unfinished frame put in front of receive_space()
   bool into_input_ = false;       // receive_space() was in the connection's own buffer
   std::vector<uint8_t> scratch_;  // for filters and for lingering connections
-  std::vector<uint8_t> plain_;
+  std::vector<uint8_t> coded_;    // what filters have made of output, by turns with
+  std::vector<uint8_t> coding_;
   std::vector<ConnId> waiting_;  // connections whose input may hold whole frames
 
   // Output of this turn.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "loop.h"
@@ -11,6 +12,9 @@
 namespace gaidaros {
 
 namespace {
+
+constexpr size_t kCodedAtOnce =
+    64 * 1024;  // what filters make of longer output is queued by pieces
 
 bool is_before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
 
@@ -102,11 +106,7 @@ void Loop::answered(Connection& connection, uint32_t count, bool end) {
   if (end && connection.live()) {
     end_with(connection, Reason::done);
     // Requests behind this one get no answer.
-    connection.reply_sequence = connection.next_sequence;
-    if (connection.backlog) {
-      connection.backlog->held.clear();
-      connection.backlog->held_bytes = 0;
-    }
+    give_up_requests(connection);
   }
   if (connection.input_waits) come_back(connection);
   if (connection.peer_ended || connection.state == ConnState::ending) mark_dirty(connection);
@@ -164,7 +164,11 @@ void Loop::emit(Connection& connection, std::span<const uint8_t> bytes) {
   if (bytes.empty()) return;
   bool behind = connection.sending || (connection.backlog && !connection.backlog->output.empty());
   if (behind && !connection.filter) return queue(connection, bytes);
-  if (options_.nodelay && !connection.filter) return send_at_once(connection, bytes);
+  if (options_.nodelay) {
+    if (!connection.filter) return send_at_once(connection, bytes);
+    mark_dirty(connection);
+    return encode(connection, bytes);
+  }
   mark_dirty(connection);
   if (connection.pending_size == 0 && !copying_) {
     connection.pending = bytes.data();
@@ -243,8 +247,7 @@ void Loop::sent(Connection& connection, int result) {
   if (!connection.live()) return;
   if (result < 0 && result != -EAGAIN) return failed(connection, -result);
   auto count = static_cast<uint32_t>(std::max(result, 0));
-  connection.bytes_out += count;
-  stats_.bytes_out += count;
+  count_sent(connection, count);
   connection.last_ms = now_;
   // Against reentrance: queue() may send, and its outcome comes back here.
   uint32_t rest = connection.pending_size - std::min(count, connection.pending_size);
@@ -254,9 +257,15 @@ void Loop::sent(Connection& connection, int result) {
   if (rest > 0) queue(connection, {at, rest});
 }
 
-void Loop::sent_queued(Connection& connection, uint32_t count) {
+// What filters were given is counted, and not what they made of it.
+void Loop::count_sent(Connection& connection, uint32_t count) {
+  if (connection.filter) return;
   connection.bytes_out += count;
   stats_.bytes_out += count;
+}
+
+void Loop::sent_queued(Connection& connection, uint32_t count) {
+  count_sent(connection, count);
   connection.last_ms = now_;
   connection.backlog->output_since = now_;
   connection.backlog->output.pop(count);
@@ -291,6 +300,29 @@ void Loop::unpause(Connection& connection, uint8_t why) {
   if (connection.paused == 0) poller_->resume(connection);
 }
 
+// Puts the turn's output of a connection through its filters. True: what they made stands in the
+// arena and is to be sent like that of others; else it was too long, or has to queue.
+bool Loop::code_pending(Connection& connection) {
+  std::span<const uint8_t> plain(connection.pending, std::exchange(connection.pending_size, 0));
+  bool is_short = plain.size() <= kCodedAtOnce;
+  while (!plain.empty() && connection.live()) {
+    size_t size = std::min(plain.size(), kCodedAtOnce);
+    std::optional<std::span<const uint8_t>> coded = code(connection, plain.first(size));
+    if (!coded || coded->empty()) return false;
+    plain = plain.subspan(size);
+    bool behind = connection.sending || (connection.backlog && !connection.backlog->output.empty());
+    if (is_short && !behind && coded->size() <= kOutBytes - arena_at_) {
+      std::memcpy(arena_.get() + arena_at_, coded->data(), coded->size());
+      connection.pending = arena_.get() + arena_at_;
+      connection.pending_size = static_cast<uint32_t>(coded->size());
+      arena_at_ += connection.pending_size;
+      return true;
+    }
+    queue(connection, *coded);
+  }
+  return false;
+}
+
 // Gives the turn's output to the poller: one piece a connection.
 void Loop::flush() {
   if (datagrams_) flush_datagrams();
@@ -305,14 +337,9 @@ void Loop::flush() {
     if (connection == nullptr) continue;
     connection->in_dirty = false;
     if (connection->pending_size == 0 || !connection->live()) continue;
-    std::span<const uint8_t> bytes(connection->pending, connection->pending_size);
-    if (connection->filter) {
-      connection->pending_size = 0;
-      encode(*connection, bytes);
-    } else {
-      cork(*connection, true);
-      poller_->send(*connection, bytes);
-    }
+    if (connection->filter && !code_pending(*connection)) continue;
+    cork(*connection, true);
+    poller_->send(*connection, {connection->pending, connection->pending_size});
   }
   poller_->flush();
   arena_at_ = 0;

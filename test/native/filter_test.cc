@@ -33,24 +33,27 @@ class HexFilter final : public Filter {
   explicit HexFilter(std::string held = "fin\n", std::string last = ".")
       : held_(std::move(held)), last_(std::move(last)) {}
 
-  Status decode(std::span<const uint8_t> input, std::vector<uint8_t>& plain,
-                std::vector<uint8_t>& reply) override {
+  Step decode(std::span<const uint8_t> input, std::span<uint8_t> room,
+              std::vector<uint8_t>& reply) override {
+    Step step;
     for (uint8_t digit : input) {
+      if (step.made == room.size()) return step.status = Status::kMore, step;
+      step.used++;
       int value = digit >= '0' && digit <= '9'   ? digit - '0'
                   : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
                                                  : -1;
-      if (digit == '$') return Status::kEnd;
+      if (digit == '$') return step.status = Status::kEnd, step;
       if (digit == '?') reply.push_back('!');
       if (digit == '?') continue;
-      if (value < 0) return Status::kError;
+      if (value < 0) return step.status = Status::kError, step;
       if (half_ < 0) {
         half_ = value;
       } else {
-        plain.push_back(static_cast<uint8_t>(half_ << 4 | value));
+        room[step.made++] = static_cast<uint8_t>(half_ << 4 | value);
         half_ = -1;
       }
     }
-    return Status::kOk;
+    return step;
   }
   Status encode(std::span<const uint8_t> plain, bool, std::vector<uint8_t>& output) override {
     std::string coded = hex({plain.begin(), plain.end()});

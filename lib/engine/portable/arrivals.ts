@@ -40,9 +40,12 @@ export class Arrivals {
     }
     const { counters, spool } = this.#context
     const { length } = chunk
-    counters.bytes_in += length
-    connection.bytesIn += length
     connection.touched = true
+    // What is compressed is counted as what it becomes.
+    if (connection.inflater === undefined) {
+      counters.bytes_in += length
+      connection.bytesIn += length
+    }
     if (connection.ending !== undefined || connection.closing !== undefined) {
       this.#discard(connection, length)
       return

@@ -85,7 +85,7 @@ export class Closing {
   }
 
   #forget(connection: Connection): void {
-    connection.unsent = connection.socket.writableLength
+    connection.unsent = connection.output.unsent
     this.#context.counters.bytes_out -= connection.unsent
     connection.inbox.clear()
     connection.inflater?.close()

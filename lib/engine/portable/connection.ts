@@ -52,7 +52,7 @@ export class Connection {
   readonly pipeline: Pipeline
 
   bytesIn = 0
-  /** Bytes of `output.written` that were dropped at the end. */
+  /** Bytes of `output.given` that were dropped at the end. */
   unsent = 0
   requests = 0
 
@@ -123,8 +123,8 @@ export class Connection {
 
   get info(): ConnectionInfo {
     const { remote, local, proxy, bytesIn, requests } = this
-    const unsent = this.dead ? this.unsent : this.socket.writableLength
-    const bytesOut = this.output.written - unsent
+    const unsent = this.dead ? this.unsent : this.output.unsent
+    const bytesOut = this.output.given - unsent
     return { remote, local, bytesIn, requests, bytesOut, ...(proxy && { proxy }) }
   }
 

@@ -15,6 +15,8 @@ export class Output {
   deflater: Deflater | undefined
   /** Bytes handed to the socket since it was accepted, sent or not. */
   written = 0
+  /** Bytes that were to be sent: of what is compressed, before it was. */
+  given = 0
   /** Bytes that wait for flush(). */
   gathered = 0
 
@@ -31,6 +33,11 @@ export class Output {
   /** Bytes that the kernel has not taken yet. */
   get queued(): number {
     return this.gathered + this.#socket.writableLength
+  }
+
+  /** Bytes of `given` that the kernel has not taken; 0 of what is compressed: nobody can tell. */
+  get unsent(): number {
+    return this.deflater === undefined ? this.#socket.writableLength : 0
   }
 
   /** Takes buffer[start..end) by reference: it must never be rewritten. Pieces that touch become one. */
@@ -57,19 +64,23 @@ export class Output {
     this.add(spool.buffer, spool.start, spool.end)
   }
 
-  /** Hands what was gathered to the socket in one write; returns how many bytes that were. */
+  /** Hands what was gathered to the socket in one write, compressed where it has to be; returns how many bytes it was given. */
   flush(): number {
     const bytes = this.gathered
     if (bytes === 0) return 0
     const pieces = this.#pieces ?? []
     pieces.push(this.#piece())
     this.drop()
-    return this.#write(this.deflater?.encode(pieces) ?? pieces)
+    this.given += bytes
+    this.#write(this.deflater?.encode(pieces) ?? pieces)
+    return bytes
   }
 
   /** The same, and what has to be said last. */
   end(): number {
-    return this.flush() + this.#write(this.deflater?.finish() ?? [])
+    const bytes = this.flush()
+    this.#write(this.deflater?.finish() ?? [])
+    return bytes
   }
 
   /** Forgets what was gathered. */
@@ -87,12 +98,11 @@ export class Output {
     return new View(run.buffer, run.byteOffset + this.#start, this.#end - this.#start)
   }
 
-  #write(pieces: readonly Buffer[]): number {
+  #write(pieces: readonly Buffer[]): void {
     const bytes = pieces.reduce((sum, { length }) => sum + length, 0)
     this.written += bytes
     if (pieces.length === 1) this.#socket.write(pieces[0] as Buffer)
     else if (bytes > 0) this.#scattered(pieces, bytes)
-    return bytes
   }
 
   #scattered(pieces: readonly Buffer[], bytes: number): void {

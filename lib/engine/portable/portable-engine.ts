@@ -175,7 +175,7 @@ export class PortableEngine implements PoolEngine {
   stats(): EngineStats {
     const { counters, table, timing } = this.#context
     let unsent = 0
-    for (const { dead, socket } of table) if (!dead) unsent += socket.writableLength
+    for (const { dead, output } of table) if (!dead) unsent += output.unsent
     return {
       ...counters,
       bytes_out: counters.bytes_out - unsent,

@@ -101,8 +101,11 @@ export class Turns {
       return false
     if (!inflater.holds || paused || blocked || stalled || handed) return this.#heed(connection)
     const { counters, limits, spool } = this.#context
+    const before = inflater.used
     const made = inflater.take(PLAIN, limits)
-    counters.plain_bytes_in += made
+    counters.compressed_bytes_in += inflater.used - before
+    counters.bytes_in += made
+    connection.bytesIn += made
     if (made > 0) connection.inbox.push(spool, PLAIN.subarray(0, made))
     return made > 0 || this.#heed(connection)
   }

@@ -24,7 +24,6 @@ export class Deflater {
 
   /** What the peer can make all of `pieces` out of. */
   encode(pieces: readonly Buffer[]): Buffer[] {
-    for (const { length } of pieces) this.#counters.plain_bytes_out += length
     const { flush } = this.#method
     return pieces.flatMap((piece, i) => this.#run(piece, i < pieces.length - 1 ? GO_ON : flush))
   }
@@ -49,6 +48,7 @@ export class Deflater {
       made = this.#coder.made
       if (made > 0) coded.push(Buffer.from(ROOM.subarray(0, made)))
     }
+    for (const { length } of coded) this.#counters.compressed_bytes_out += length
     return coded
   }
 }

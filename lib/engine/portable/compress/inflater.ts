@@ -24,8 +24,9 @@ export class Inflater {
   #isFull = false
   #hasEnded = false
   #isPadding = false
-  /** Bytes of input so far, of what they became, and of what became of what was received last. */
-  #used = 0
+  /** Bytes of input so far. */
+  used = 0
+  /** Of what they became, and of what became of what was received last. */
   #made = 0
   #burst = 0
 
@@ -56,7 +57,7 @@ export class Inflater {
     const input = this.#held
     const { used, made } = this.#inflate(input, output)
     this.#held = used === input.length ? NOTHING : input.subarray(used)
-    this.#used += used
+    this.used += used
     this.#made += made
     this.#burst += made
     if (this.#isBeyond(bounds)) {
@@ -68,7 +69,7 @@ export class Inflater {
 
   /** The peer has ended its input. @returns false when that was in the midst of a stream */
   finish(): boolean {
-    if (this.#used === 0 || this.#hasEnded || this.#decoder?.isWhole()) return true
+    if (this.used === 0 || this.#hasEnded || this.#decoder?.isWhole()) return true
     this.#refuse('inflate_truncated')
     return false
   }
@@ -113,7 +114,7 @@ export class Inflater {
 
   #isBeyond({ inflateMax, inflateRatio }: Bounds): boolean {
     if (inflateMax > 0 && this.#burst > inflateMax) return true
-    return inflateRatio > 0 && this.#made > RATIO_FROM && this.#made > inflateRatio * this.#used
+    return inflateRatio > 0 && this.#made > RATIO_FROM && this.#made > inflateRatio * this.used
   }
 
   #refuse(why: CloseReason): void {
