@@ -50,6 +50,25 @@ export interface Limits {
   /** Time that the loop is kept from its sockets after which EngineHost.stalled() is called. */
   stallWarning: number
   tlsHandshakeTimeout: number
+  /** Bytes that what is received at once may inflate to. */
+  inflateMax: number
+  /** Inflated bytes of a stream by those received, after the first 64 KiB. */
+  inflateRatio: number
+}
+
+/** Methods of compression. */
+export type CompressMethod = 'zlib' | 'gzip' | 'zstd' | 'brotli'
+
+/** Compression of what is received and sent. */
+export interface CompressOptions {
+  method: CompressMethod | 'none'
+  /** -1: the method's usual one. */
+  level: number
+  /** Binary logarithm of the window, of what is sent and at most of what comes; 0: the method's usual one. */
+  window: number
+  inflateWindow: number
+  /** zlib, gzip: memLevel; 0: the usual one. */
+  memory: number
 }
 
 /** A PROXY header before each connection. */
@@ -100,6 +119,7 @@ export interface EngineOptions {
   limits: Limits
   proxy: ProxyOptions
   tls?: TlsOptions | undefined
+  compress: CompressOptions
   /** Datagrams instead of connections: each is a request, and a connection of its own. */
   datagrams: boolean
   /** Bytes of the replies to a datagram by its own; 0: no limit. */
@@ -282,6 +302,11 @@ export interface EngineStats {
   tls_handshakes: number
   tls_resumed: number
   tls_failed: number
+  /** With compress: what `bytes_in` were inflated from, and what `bytes_out` became. */
+  compressed_bytes_in: number
+  compressed_bytes_out: number
+  /** Datagrams that did not inflate, and were dropped. */
+  datagrams_corrupt: number
   /** System calls by kind (native engine; empty where they cannot be counted). */
   syscalls: Record<string, number>
   /** Closed connections by reason. */

@@ -1,8 +1,9 @@
 // Chooses the engine: native where the addon can be loaded, portable elsewhere. Called by the server.
 
 import { GaidarosError } from '../errors.js'
-import type { Engine, EngineHost, EngineOptions, ServingEngine } from './engine.js'
+import type { CompressMethod, Engine, EngineHost, EngineOptions, ServingEngine } from './engine.js'
 import { createNativeEngine, probe } from './native.js'
+import { portableMethods } from './portable/compress/methods.js'
 import { createPortableEngine } from './portable/index.js'
 import { portableWarnings } from './portable/warnings.js'
 
@@ -24,7 +25,7 @@ export function createEngine(
   host: EngineHost,
   warn: Warn,
 ): ServingEngine {
-  const { name, because } = chooseEngine(wanted, options.pollingType)
+  const { name, because } = chooseEngine(wanted, options.pollingType, options.compress.method)
   if (name === 'native') return createNativeEngine(options, host)
   if (options.datagrams)
     throw refused(`${because}protocol UDP cannot be had from the portable engine in this version`)
@@ -39,10 +40,12 @@ export function createEngine(
 export function chooseEngine(
   wanted: 'auto' | 'native' | 'portable',
   pollingType: EngineOptions['pollingType'],
+  method: CompressMethod | 'none',
 ): { name: Engine['name']; because: string } {
   const missing = wanted === 'portable' ? '' : whyNoNative()
   if (missing === undefined) {
-    const { completion } = probe()
+    const { completion, compress } = probe()
+    refuseMethod(method, compress)
     if (pollingType === 'completion' && completion?.available === false)
       throw refused(
         `polling_type completion cannot be had: ${completion.reason ?? 'unknown reason'}`,
@@ -55,7 +58,17 @@ export function chooseEngine(
   const because = missing === '' ? '' : `${reason}; `
   if (pollingType === 'completion')
     throw refused(`${because}polling_type completion cannot be had from the portable engine`)
+  refuseMethod(method, portableMethods())
   return { name: 'portable', because }
+}
+
+/** @param refusals of each method, empty where nothing stands in its way */
+function refuseMethod(
+  method: CompressMethod | 'none',
+  refusals: Record<CompressMethod, string> | undefined,
+): void {
+  const why = method === 'none' ? '' : refusals?.[method]
+  if (why !== '') throw refused(`compress ${method} cannot be had: ${why}`)
 }
 
 function whyNoNative(): string | undefined {

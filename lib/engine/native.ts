@@ -5,6 +5,7 @@ import { GaidarosError } from '../errors.js'
 import { type Addon, type NativeCore, native, nativeError, type OpenSpec } from '../native.js'
 import type {
   Address,
+  CompressMethod,
   ConnectionInfo,
   ConnectionList,
   EngineHost,
@@ -29,6 +30,8 @@ export interface NativeProbe {
   tls?: { available: boolean; reason?: string }
   glibc?: string
   libuv?: string
+  /** Why a method of compression is not to be had; empty where it is. */
+  compress?: Record<CompressMethod, string>
 }
 
 const NOTHING: readonly Buffer[] = Object.freeze([])
@@ -38,7 +41,7 @@ export function probe(): NativeProbe {
   if (native === undefined) return { available: false, reason: firstLine(nativeError) }
   const mismatch = layoutMismatch(native)
   if (mismatch !== undefined) return { available: false, reason: mismatch }
-  const { completion, sendBatching, tls, glibc, libuv } = native.probe()
+  const { completion, sendBatching, tls, glibc, libuv, compress } = native.probe()
   return {
     available: true,
     completion: verdict(completion),
@@ -46,6 +49,7 @@ export function probe(): NativeProbe {
     tls: verdict(tls),
     glibc,
     libuv,
+    compress,
   }
 }
 

@@ -30,6 +30,10 @@ export const REASONS = [
   'tls_error', // a handshake failed, a record was bad, or plain bytes came behind the request for TLS
   'tls_timeout', // a handshake took longer than tls_handshake_timeout
   'tls_truncated', // the peer's FIN came without close_notify: the stream may have been cut
+  'inflate_error', // what came is no stream of the method that compress names
+  'inflate_limit', // it inflates further than inflate_max or inflate_ratio let it
+  'inflate_trailing', // something else stands behind its end
+  'inflate_truncated', // the peer half-closed within it
 ] as const
 
 export type CloseReason = (typeof REASONS)[number]

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net'
 import { isNetwork } from '../engine/network.js'
 import { about, current, isDefault } from './assignments.js'
+import { ofCompression } from './compression.js'
 import { defaultValue } from './defaults.js'
 import type { Effective } from './effective.js'
 import { isCode } from './expression.js'
@@ -96,6 +97,7 @@ function exclusions(effective: Effective): Problem[] {
     ...problems,
     ...ofProtocol(effective),
     ...ofTls(effective),
+    ...ofCompression(effective),
     ...nagle(get('tcp_nodelay'), get('disable_nagle')),
   ]
 }

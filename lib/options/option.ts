@@ -10,6 +10,7 @@ export const sections = [
   'socket',
   'tls',
   'proxy',
+  'compress',
   'log',
   'cluster',
   'config',

@@ -4,7 +4,7 @@ import { listening, loop, process } from './table/global.js'
 import { handler, pools, server } from './table/handler.js'
 import { limits } from './table/limits.js'
 import { cluster, config, log } from './table/operation.js'
-import { proxy, socket, tls } from './table/transport.js'
+import { compress, proxy, socket, tls } from './table/transport.js'
 
 /** Every row. */
 export const table = [
@@ -18,6 +18,7 @@ export const table = [
   ...socket,
   ...tls,
   ...proxy,
+  ...compress,
   ...log,
   ...cluster,
   ...config,

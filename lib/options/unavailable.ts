@@ -6,13 +6,10 @@ import type { OptionName } from './table.js'
 /** Options that may only have their default value. */
 export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
   'frontend',
-  'compress',
   'profile',
   'doctest',
   'locale',
   'language',
-  'inflate_max',
-  'inflate_ratio',
   'http_max_line',
   'http_max_headers',
   'http_max_header_count',

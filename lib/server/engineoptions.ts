@@ -32,6 +32,13 @@ export function engineOptions(
       allow: settings.proxyAllowFrom,
     },
     tls,
+    compress: {
+      method: settings.compress,
+      level: settings.compressLevel,
+      window: settings.compressWindow,
+      inflateWindow: settings.inflateWindow,
+      memory: settings.compressMemory,
+    },
     datagrams,
     amplification: settings.udpAmplification,
     framer: plan.framer,
@@ -70,5 +77,7 @@ export function engineLimits(settings: Settings): Limits {
     lingerBytes: settings.lingerBytes,
     stallWarning: settings.stallWarning,
     tlsHandshakeTimeout: settings.tlsHandshakeTimeout,
+    inflateMax: settings.inflateMax,
+    inflateRatio: settings.inflateRatio,
   }
 }

@@ -5,6 +5,7 @@
 #include <napi.h>
 #include <uv.h>
 
+#include "../compress/codec.h"
 #include "../conn/reason.h"
 #include "../loop/layout.h"
 #include "../poller/probe.h"
@@ -39,6 +40,12 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
   object.Set("tls", tls_refusal());
   object.Set("glibc", gnu_get_libc_version());
   object.Set("libuv", uv_version_string());
+  Napi::Object compress = Napi::Object::New(info.Env());
+#define X(name) \
+  if (Method::name != Method::none) compress.Set(#name, codec_refusal(Method::name));
+  GAIDAROS_METHODS(X)
+#undef X
+  object.Set("compress", compress);
   return object;
 }
 

@@ -66,6 +66,8 @@ Limits read_limits(const Napi::Object& object) {
   limits.linger_bytes = number(object, "lingerBytes");
   limits.stall_warning = number(object, "stallWarning");
   limits.tls_handshake_timeout = number(object, "tlsHandshakeTimeout");
+  limits.inflate.max = number(object, "inflateMax");
+  limits.inflate.ratio = number(object, "inflateRatio");
   return limits;
 }
 
@@ -115,6 +117,17 @@ std::shared_ptr<TlsContext> read_tls(const Napi::Object& object) {
   return context;
 }
 
+// { method: 'none' | 'zlib' | 'gzip' | 'zstd' | 'brotli', level, window, memory, inflateWindow }
+CompressOptions read_compress(const Napi::Object& object) {
+  CompressOptions options;
+  options.method = method_of(text(object, "method"));
+  options.level = object.Get("level").ToNumber().Int32Value();
+  options.window = number(object, "window");
+  options.memory = number(object, "memory");
+  options.inflate_window = number(object, "inflateWindow");
+  return options;
+}
+
 LoopOptions read_options(const Napi::Object& object) {
   LoopOptions options;
   std::string polling = text(object, "pollingType");
@@ -138,6 +151,7 @@ LoopOptions read_options(const Napi::Object& object) {
     options.tls.context = read_tls(tls.As<Napi::Object>());
     options.tls.implicit = flag(tls.As<Napi::Object>(), "implicit");
   }
+  options.compress = read_compress(object.Get("compress").As<Napi::Object>());
   options.framer = read_framer(object.Get("framer").As<Napi::Object>());
   return options;
 }

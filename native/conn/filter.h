@@ -21,10 +21,12 @@ class Filter {
  public:
   enum class Status : uint8_t {
     kOk,
-    kMore,   // decode: the room is full; it wants to be called again, even with no input left
-    kEnd,    // decode: the stream ended inside the filter (close_notify); nothing may follow
-    kError,  // the connection is closed with reason()
-    kDone,   // decode: its part is done; it leaves the chain, what it did not use is passed on
+    kMore,     // decode: the room is full; it wants to be called again, even with no input left
+    kEnd,      // decode: the stream ended inside the filter (close_notify); nothing may follow
+    kError,    // the connection is closed with reason()
+    kDone,     // decode: its part is done; it leaves the chain, what it did not use is passed on
+    kRefused,  // decode: what comes is not understood; what was asked before is answered, then the
+               // connection is closed with reason()
   };
   struct Step {
     Status status = Status::kOk;
@@ -67,6 +69,12 @@ class Filter {
 
   // The next filter towards the framer; null: the framer is next.
   std::unique_ptr<Filter> next;
+
+  // The loop's own. After kMore: the framer has to take what there is before decode() is called
+  // again, with the input that was not used.
+  bool waits = false;
+  std::vector<uint8_t> unused;
+  bool is_told_end = false;  // finish() was called
 };
 
 }  // namespace gaidaros

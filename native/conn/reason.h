@@ -32,7 +32,11 @@ namespace gaidaros {
   X(proxy_timeout)          \
   X(tls_error)              \
   X(tls_timeout)            \
-  X(tls_truncated)
+  X(tls_truncated)          \
+  X(inflate_error)          \
+  X(inflate_limit)          \
+  X(inflate_trailing)       \
+  X(inflate_truncated)
 
 enum class Reason : uint8_t {
 #define X(name) name,

@@ -27,7 +27,10 @@ namespace gaidaros {
   X(icmp_errors)             \
   X(tls_handshakes)          \
   X(tls_resumed)             \
-  X(tls_failed)
+  X(tls_failed)              \
+  X(compressed_bytes_in)     \
+  X(compressed_bytes_out)    \
+  X(datagrams_corrupt)
 
 #define GAIDAROS_SYSCALLS(X) \
   X(epoll_wait)              \

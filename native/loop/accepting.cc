@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "../compress/compress_filter.h"
 #include "../conn/proxy_filter.h"
 #include "loop.h"
 
@@ -108,6 +109,9 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
     poller_->open(connection);
     return close(connection, Reason::io_error);
   }
+  if (codecs_)
+    append_filter(connection,
+                  std::make_unique<CompressFilter>(*codecs_, options_.limits.inflate, stats_));
   announce(connection);
   poller_->open(connection);
   arm(connection);

@@ -211,7 +211,8 @@ void Loop::begin_close(uint32_t grace_ms) {
   for (uint32_t slot = 0; slot < table_.slots(); slot++) {
     Connection& connection = table_.at(slot);
     if (connection.state != ConnState::open) continue;
-    if (connection.in_flight() == 0 && !connection.has_output()) {
+    bool has_last_words = connection.filter && !connection.greeting;
+    if (connection.in_flight() == 0 && !connection.has_output() && !has_last_words) {
       close(connection, Reason::shutdown);
     } else {
       end_with(connection, Reason::shutdown);

@@ -42,14 +42,20 @@ uint32_t Loop::readable(uint16_t listener, bool has_errors) {
 void Loop::take_datagram(uint16_t listener, uint32_t index) {
   const DatagramReceiver& receiver = datagrams_->receiver;
   uint32_t length = receiver.length(index);
-  stats_.bytes_in += length;
+  if (!datagrams_->codec) stats_.bytes_in += length;
   uint32_t most = options_.limits.max_frame_size;
   if (receiver.is_cut(index) || (most > 0 && length > most)) {
     stats_.datagrams_cut++;
     return;
   }
   Flights& flights = datagrams_->flights;
+  if (datagrams_->codec && !inflate_datagram(index)) return;
   uint32_t slot = flights.begin(listener, receiver.sender(index), length);
+  if (datagrams_->codec) length = static_cast<uint32_t>(datagrams_->inflated.size());
+  auto copy = [&](uint8_t* to) {
+    if (!datagrams_->codec) return receiver.copy(index, to);
+    std::copy(datagrams_->inflated.begin(), datagrams_->inflated.end(), to);
+  };
   Record& record = memory_.records[record_count_++];
   record = {static_cast<uint32_t>(RecordKind::request),
             slot,
@@ -63,9 +69,9 @@ void Loop::take_datagram(uint16_t listener, uint32_t index) {
     bigs_.push_back(host_.new_big(length));
     record.kind |= kRecordBig;
     record.offset = static_cast<uint32_t>(bigs_.size() - 1);
-    receiver.copy(index, const_cast<uint8_t*>(bigs_.back()));
+    copy(const_cast<uint8_t*>(bigs_.back()));
   } else {
-    receiver.copy(index, slab_ + slab_at_);
+    copy(slab_ + slab_at_);
     slab_at_ += length;
   }
   stats_.accepted++;
@@ -73,6 +79,23 @@ void Loop::take_datagram(uint16_t listener, uint32_t index) {
   stats_.requests++;
   uint32_t limit = options_.limits.max_connections;
   if (limit > 0 && flights.live() >= limit) pause_accepting(kPauseLimit);
+}
+
+// False: it is counted, and dropped.
+bool Loop::inflate_datagram(uint32_t index) {
+  const DatagramReceiver& receiver = datagrams_->receiver;
+  std::vector<uint8_t>& inflated = datagrams_->inflated;
+  inflated.clear();
+  stats_.compressed_bytes_in += receiver.length(index);
+  receiver.copy(index, scratch_.data());
+  const Limits& limits = options_.limits;
+  if (!datagrams_->codec->inflate({scratch_.data(), receiver.length(index)}, limits.max_frame_size,
+                                  limits.inflate, inflated)) {
+    stats_.datagrams_corrupt++;
+    return false;
+  }
+  stats_.bytes_in += inflated.size();
+  return true;
 }
 
 void Loop::apply_datagram(uint32_t index) {
@@ -102,6 +125,18 @@ void Loop::apply_datagram(uint32_t index) {
 
 // With copying_ the bytes do not outlive the call.
 void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
+  bool is_copied = copying_;
+  if (datagrams_->codec) {
+    std::vector<uint8_t>& deflated = datagrams_->deflated;
+    deflated.clear();
+    if (!datagrams_->codec->deflate(bytes, deflated)) {
+      stats_.datagrams_unsent++;
+      return;
+    }
+    stats_.bytes_out += bytes.size();
+    bytes = deflated;
+    is_copied = true;
+  }
   uint64_t most = uint64_t{options_.datagrams.amplification} * flight.length;
   if (options_.datagrams.amplification > 0 && flight.sent + bytes.size() > most) {
     stats_.datagrams_held_back++;
@@ -112,7 +147,7 @@ void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
     stats_.datagrams_unsent++;
     return;
   }
-  if (copying_) {
+  if (is_copied) {
     if (bytes.size() > kOutBytes - arena_at_) flush();
     uint8_t* copy = arena_.get() + arena_at_;
     if (!bytes.empty()) std::memcpy(copy, bytes.data(), bytes.size());
@@ -127,7 +162,7 @@ void Loop::flush_datagrams() {
   std::vector<OutgoingDatagram>& out = datagrams_->out;
   if (out.empty()) return;
   Sent sent = send_datagrams(out, stats_.syscalls);
-  stats_.bytes_out += sent.bytes;
+  (datagrams_->codec ? stats_.compressed_bytes_out : stats_.bytes_out) += sent.bytes;
   stats_.datagrams_unsent += out.size() - sent.count;
   out.clear();
 }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <vector>
 
+#include "../compress/datagram_codec.h"
 #include "../net/datagram.h"
 #include "flights.h"
 
@@ -14,6 +16,9 @@ struct Datagrams {
   std::deque<LateFlight> late;  // answered by calls, oldest first
   std::vector<OutgoingDatagram> out;
   DatagramReceiver receiver;
+  std::optional<DatagramCodec> codec;  // where they are compressed
+  std::vector<uint8_t> inflated;       // the datagram in hand
+  std::vector<uint8_t> deflated;       // the reply in hand
 };
 
 }  // namespace gaidaros

@@ -11,6 +11,7 @@ namespace gaidaros {
 namespace {
 
 constexpr size_t kBlock = 16 * 1024;  // a record of TLS
+constexpr int kMostSteps = 32;        // that a filter makes of what it was given at once
 
 // The filters from `first` up to, without, `behind`; of these the framer's end comes first.
 class Way {
@@ -28,6 +29,14 @@ class Way {
   size_t first_ = kMost;
 };
 
+// What is nearest to the framer has to go first.
+Filter* last_that_waits(Filter* first) {
+  Filter* last = nullptr;
+  for (Filter* filter = first; filter != nullptr; filter = filter->next.get())
+    if (filter->waits) last = filter;
+  return last;
+}
+
 }  // namespace
 
 bool Loop::insert_filter(ConnId id, std::unique_ptr<Filter> filter) {
@@ -36,10 +45,7 @@ bool Loop::insert_filter(ConnId id, std::unique_ptr<Filter> filter) {
   // What was answered so far goes out as it is.
   flush();
   if (!connection->live()) return false;
-  std::unique_ptr<Filter>* place = &connection->filter;
-  while (*place) place = &(*place)->next;
-  *place = std::move(filter);
-  Filter* inserted = place->get();
+  Filter* inserted = append_filter(*connection, std::move(filter));
   if (connection->input && !connection->input->empty()) {
     std::vector<uint8_t> unread(connection->input->bytes().begin(),
                                 connection->input->bytes().end());
@@ -51,10 +57,18 @@ bool Loop::insert_filter(ConnId id, std::unique_ptr<Filter> filter) {
     stats_.bytes_in -= unread.size();
     decode(*connection, unread, inserted);
   }
-  if (connection->state != ConnState::open || !connection->peer_ended || connection->finished)
-    return true;
-  if (finish_filters(*connection, inserted) && !connection->input_waits) wait_for_turn(*connection);
+  // It hears of the peer's end in a turn of its own.
+  if (connection->state == ConnState::open && connection->peer_ended && !connection->finished)
+    wait_for_turn(*connection);
   return true;
+}
+
+// Next to the framer.
+Filter* Loop::append_filter(Connection& connection, std::unique_ptr<Filter> filter) {
+  std::unique_ptr<Filter>* place = &connection.filter;
+  while (*place) place = &(*place)->next;
+  *place = std::move(filter);
+  return place->get();
 }
 
 // Puts `input` through the filters from `filter` on to the framer. What the last of them makes is
@@ -64,9 +78,13 @@ bool Loop::decode(Connection& connection, std::span<const uint8_t> input, Filter
     take_plain(connection, input);
     return connection.state == ConnState::open;
   }
+  if (filter->waits) {
+    filter->unused.insert(filter->unused.end(), input.begin(), input.end());
+    return true;
+  }
   Filter* behind = filter->next.get();
   uint8_t block[kBlock];
-  for (;;) {
+  for (int step_count = 0;; step_count++) {
     std::span<uint8_t> room = behind != nullptr ? std::span(block) : plain_space(connection);
     // Making room sends output, and that may have failed.
     if (connection.state != ConnState::open) return false;
@@ -77,6 +95,10 @@ bool Loop::decode(Connection& connection, std::span<const uint8_t> input, Filter
     if (connection.state != ConnState::open) return false;
     if (step.status == Filter::Status::kError) {
       filter_failed(connection, filter->reason(), !reply.empty());
+      return false;
+    }
+    if (step.status == Filter::Status::kRefused) {
+      end_with(connection, filter->reason());
       return false;
     }
     if (connection.opening) agreed(connection);
@@ -103,7 +125,33 @@ bool Loop::decode(Connection& connection, std::span<const uint8_t> input, Filter
       default:
         break;
     }
+    // A few bytes may become millions: those of the others get their turn, and what is there is
+    // taken before more is made.
+    if (behind == nullptr && (must_wait(connection) || step_count == kMostSteps)) {
+      wait_with(connection, *filter, input);
+      return true;
+    }
   }
+}
+
+void Loop::wait_with(Connection& connection, Filter& filter, std::span<const uint8_t> unused) {
+  filter.waits = true;
+  filter.unused.assign(unused.begin(), unused.end());
+  wait_for_turn(connection);
+}
+
+// Goes on where a filter had to wait. False: it has to wait again, or no more input is wanted.
+bool Loop::take_unused(Connection& connection) {
+  Filter* waiting = last_that_waits(connection.filter.get());
+  if (waiting == nullptr) return true;
+  if (connection.state != ConnState::open) return false;
+  if (must_wait(connection)) {
+    wait_for_turn(connection);
+    return false;
+  }
+  std::vector<uint8_t> unused = std::exchange(waiting->unused, {});
+  waiting->waits = false;
+  return decode(connection, unused, waiting) && last_that_waits(connection.filter.get()) == nullptr;
 }
 
 // A filter may have come to terms with the peer.
@@ -177,10 +225,13 @@ void Loop::take_plain(Connection& connection, std::span<const uint8_t> bytes) {
   }
 }
 
-// The peer's end, told to the filters from `first` on. What one of them held goes through those
-// behind it. False: the connection takes no more input.
-bool Loop::finish_filters(Connection& connection, Filter* first) {
-  for (Filter* filter = first; filter != nullptr; filter = filter->next.get()) {
+// The peer's end, told to each of the filters once none has to wait. What one of them held goes
+// through those behind it. False: the connection takes no more input, or comes back to it.
+bool Loop::finish_filters(Connection& connection) {
+  for (Filter* filter = connection.filter.get(); filter != nullptr; filter = filter->next.get()) {
+    if (filter->is_told_end) continue;
+    if (!take_unused(connection)) return false;
+    filter->is_told_end = true;
     std::vector<uint8_t> held;
     if (filter->finish(held) == Filter::Status::kError) {
       end_with(connection, filter->reason());
@@ -188,7 +239,7 @@ bool Loop::finish_filters(Connection& connection, Filter* first) {
     }
     if (!held.empty() && !decode(connection, held, filter->next.get())) return false;
   }
-  return true;
+  return take_unused(connection);
 }
 
 // Puts `bytes` through the filters on the socket's side of `behind`, through all of them where that

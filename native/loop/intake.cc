@@ -296,9 +296,10 @@ void Loop::take_waiting() {
     connection->input_waits = false;
     connection->paused &= static_cast<uint8_t>(~kPausePipeline);
     take_input(*connection);
+    take_unused(*connection);
     if (connection->state != ConnState::open || connection->input_waits) continue;
     if (connection->peer_ended) {
-      finish_input(*connection);
+      finish_stream(*connection);
     } else {
       poller_->resume(*connection);
     }
@@ -311,8 +312,12 @@ void Loop::ended(Connection& connection) {
   connection.peer_ended = true;
   if (connection.state == ConnState::lingering) return close(connection, connection.reason);
   if (connection.state != ConnState::open) return mark_dirty(connection);
-  if (is_known || !finish_filters(connection, connection.filter.get())) return;
-  if (!connection.input_waits) finish_input(connection);
+  if (!is_known && !connection.input_waits) finish_stream(connection);
+}
+
+// The peer's end, behind input that was all taken.
+void Loop::finish_stream(Connection& connection) {
+  if (finish_filters(connection) && !connection.input_waits) finish_input(connection);
 }
 
 // End of input, and everything before it was cut: an unfinished frame is dropped and counted,

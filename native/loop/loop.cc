@@ -47,8 +47,13 @@ std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory m
   poller.send_batching = loop->options_.send_batching && !loop->options_.nodelay;
   poller.recv_bytes = loop->options_.recv_bytes;
   Syscalls& counts = loop->stats_.syscalls;
+  if (loop->options_.compress.method != Method::none) {
+    loop->codecs_ = CodecPool::make(loop->options_.compress, error);
+    if (!loop->codecs_) return nullptr;
+  }
   if (loop->options_.datagrams.on) {
     loop->datagrams_ = std::make_unique<Datagrams>();
+    if (loop->codecs_) loop->datagrams_->codec.emplace(*loop->codecs_);
     poller.send_batching = false;
   }
   loop->poller_ = loop->options_.polling == PollingType::completion

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "../compress/codec_pool.h"
 #include "../conn/meta.h"
 #include "../conn/table.h"
 #include "../core/stats.h"
@@ -246,10 +247,13 @@ class Loop final : private PollerSink {
   void wait_for_turn(Connection& connection);
   void take_waiting();
   void come_back(Connection& connection);
+  void finish_stream(Connection& connection);
   void finish_input(Connection& connection);
 
   // filters.cc
+  Filter* append_filter(Connection& connection, std::unique_ptr<Filter> filter);
   bool decode(Connection& connection, std::span<const uint8_t> input, Filter* filter);
+  void wait_with(Connection& connection, Filter& filter, std::span<const uint8_t> unused);
   void agreed(Connection& connection);
   std::span<uint8_t> plain_space(Connection& connection);
   void plain_received(Connection& connection, uint32_t count);
@@ -257,7 +261,8 @@ class Loop final : private PollerSink {
   void filter_failed(Connection& connection, Reason reason, bool said);
   void take_out(Connection& connection, Filter* filter);
   void take_plain(Connection& connection, std::span<const uint8_t> bytes);
-  bool finish_filters(Connection& connection, Filter* first);
+  bool take_unused(Connection& connection);
+  bool finish_filters(Connection& connection);
   void encode(Connection& connection, std::span<const uint8_t> bytes,
               const Filter* behind = nullptr);
   std::optional<std::span<const uint8_t>> code(Connection& connection,
@@ -315,6 +320,7 @@ class Loop final : private PollerSink {
 
   // datagrams.cc
   void take_datagram(uint16_t listener, uint32_t index);
+  bool inflate_datagram(uint32_t index);
   void apply_datagram(uint32_t index);
   void send_datagram(Flight& flight, std::span<const uint8_t> bytes);
   void flush_datagrams();
@@ -333,6 +339,7 @@ class Loop final : private PollerSink {
   Host& host_;
   SharedMemory memory_;
   Stats stats_;
+  std::unique_ptr<CodecPool> codecs_;  // null: nothing is compressed
   ConnectionTable table_;
   TimerWheel wheel_;
   std::unique_ptr<Poller> poller_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "../compress/method.h"
 #include "../conn/proxy_header.h"
 #include "../frame/framer.h"
 #include "../net/network.h"
@@ -32,6 +33,7 @@ struct Limits {
   uint32_t linger_bytes = 1 << 20;
   uint32_t stall_warning = 0;
   uint32_t tls_handshake_timeout = 10'000;
+  InflateLimits inflate;
 };
 
 // A PROXY header before each connection.
@@ -69,6 +71,7 @@ struct LoopOptions {
   ProxyOptions proxy;
   TlsOptions tls;
   DatagramOptions datagrams;
+  CompressOptions compress;
   std::unique_ptr<Framer> framer;  // null: bytes go up as chunks, framing is the host's business
 };
 

@@ -6,6 +6,9 @@ import { networks } from '../network.js'
 import type { CloseReason } from '../reasons.js'
 import type { Arrivals } from './arrivals.js'
 import type { Closing } from './closing.js'
+import { Deflater } from './compress/deflater.js'
+import { Inflater } from './compress/inflater.js'
+import { METHODS } from './compress/methods.js'
 import { Connection } from './connection.js'
 import type { Context } from './context.js'
 import type { Opening } from './opening.js'
@@ -50,6 +53,7 @@ export class Acceptor {
     counters.accepted++
     counters.active++
     this.#arrivals.attach(connection)
+    this.#compress(connection)
     if (options.proxy.versions !== 'off')
       connection.greeting = { since: performance.now(), held: Buffer.alloc(0) }
     else this.#count(connection, 1)
@@ -61,6 +65,14 @@ export class Acceptor {
 
   #secure(connection: Connection): void {
     if (this.#opening.isImplicit) this.#opening.begin(connection)
+  }
+
+  #compress(connection: Connection): void {
+    const { compress } = this.#context.options
+    if (compress.method === 'none' || compress.method === 'zstd') return
+    const method = METHODS[compress.method]
+    connection.inflater = new Inflater(method, compress)
+    connection.output.deflater = new Deflater(method, compress, this.#context.counters)
   }
 
   /** Its proxy has said who it is: only now is it one of its address's connections, and one to be heard of. */

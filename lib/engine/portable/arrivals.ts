@@ -61,14 +61,18 @@ export class Arrivals {
     }
     const { counters, spool } = this.#context
     const { length } = chunk
-    counters.bytes_in += length
-    connection.bytesIn += length
     connection.touched = true
+    // What is compressed is counted as what it becomes.
+    if (connection.inflater === undefined) {
+      counters.bytes_in += length
+      connection.bytesIn += length
+    }
     if (connection.ending !== undefined || connection.closing !== undefined) {
       this.#discard(connection, length)
       return
     }
-    connection.inbox.push(spool, chunk)
+    if (connection.inflater === undefined) connection.inbox.push(spool, chunk)
+    else connection.inflater.push(chunk)
     this.#turns.pump(connection)
   }
 

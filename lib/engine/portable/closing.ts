@@ -27,7 +27,7 @@ export class Closing {
     connection.inbox.clear()
     connection.pipeline.drop()
     connection.partial = false
-    this.#context.counters.bytes_out += connection.output.flush()
+    this.#context.counters.bytes_out += connection.output.end()
     connection.socket.end()
     connection.steer()
   }
@@ -103,10 +103,12 @@ export class Closing {
   }
 
   #forget(connection: Connection): void {
-    connection.unsent = connection.socket.writableLength
+    connection.unsent = connection.output.unsent
     this.#context.counters.bytes_out -= connection.unsent
     connection.inbox.clear()
+    connection.inflater?.close()
     connection.output.drop()
+    connection.output.deflater?.close()
     connection.pipeline.drop()
     connection.marks = undefined
   }

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net'
 import type { Address, ConnectionInfo, Limits, ProxyInfo, TlsFacts } from '../engine.js'
 import type { CloseReason } from '../reasons.js'
+import type { Inflater } from './compress/inflater.js'
 import { Inbox } from './inbox.js'
 import { Output } from './output.js'
 import { Pipeline } from './pipeline.js'
@@ -57,12 +58,14 @@ export class Connection {
   fault: string | undefined
   /** Its opened record was given, if one is wanted. */
   announced = false
+  /** Where what comes is compressed. */
+  inflater: Inflater | undefined
   readonly inbox = new Inbox()
   readonly output: Output
   readonly pipeline: Pipeline
 
   bytesIn = 0
-  /** Bytes of `output.written` that were dropped at the end. */
+  /** Bytes of `output.given` that were dropped at the end. */
   unsent = 0
   requests = 0
 
@@ -140,8 +143,8 @@ export class Connection {
 
   get info(): ConnectionInfo {
     const { remote, local, proxy, tls, fault, bytesIn, requests } = this
-    const unsent = this.dead ? this.unsent : this.socket.writableLength
-    const bytesOut = this.output.written - unsent
+    const unsent = this.dead ? this.unsent : this.output.unsent
+    const bytesOut = this.output.given - unsent
     return {
       remote,
       local,
@@ -161,7 +164,7 @@ export class Connection {
 
   /** There is something to cut, or an end to look at. */
   get hasInput(): boolean {
-    return this.inbox.length > 0 || (this.eof && !this.finished)
+    return this.unread > 0 || this.inflater?.holds === true || (this.eof && !this.finished)
   }
 
   /**
@@ -202,11 +205,16 @@ export class Connection {
     while (marks[0] !== undefined && (marks[0].end - head - 1) >>> 0 >= inFlight) marks.shift()
   }
 
+  /** Bytes of input that are not cut. */
+  get unread(): number {
+    return this.inbox.length + (this.inflater?.held ?? 0)
+  }
+
   /** Reads or not, as its state says. */
   steer(): void {
     const read = this.closing !== undefined || !(this.paused || this.blocked || this.stalled)
     // Not only when that changes: a socket that was resumed starts to read once more a tick later, paused or not.
-    if (!read && this.inbox.length > READ_AHEAD) this.socket.pause()
+    if (!read && this.unread > READ_AHEAD) this.socket.pause()
     if (read && !this.reading) this.socket.resume()
     this.reading = read
   }

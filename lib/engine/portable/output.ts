@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net'
 import { View } from '../../dispatch/view.js'
+import type { Deflater } from './compress/deflater.js'
 import type { Spool } from './spool.js'
 
 const EMPTY = Buffer.alloc(0)
@@ -10,8 +11,12 @@ const EMPTY = Buffer.alloc(0)
 const JOIN_BYTES = 16 * 1024
 
 export class Output {
+  /** Where what is sent is compressed. */
+  deflater: Deflater | undefined
   /** Bytes handed to the socket since it was accepted, sent or not. */
   written = 0
+  /** Bytes that were to be sent: of what is compressed, before it was. */
+  given = 0
   /** Bytes that wait for flush(). */
   gathered = 0
 
@@ -33,6 +38,11 @@ export class Output {
   /** Bytes that the kernel has not taken yet. */
   get queued(): number {
     return this.gathered + this.#socket.writableLength
+  }
+
+  /** Bytes of `given` that the kernel has not taken; 0 of what is compressed: nobody can tell. */
+  get unsent(): number {
+    return this.deflater === undefined ? this.#socket.writableLength : 0
   }
 
   /** Takes buffer[start..end) by reference: it must never be rewritten. Pieces that touch become one. */
@@ -59,17 +69,22 @@ export class Output {
     this.add(spool.buffer, spool.start, spool.end)
   }
 
-  /** Hands what was gathered to the socket in one write; returns how many bytes that were. */
+  /** Hands what was gathered to the socket in one write, compressed where it has to be; returns how many bytes it was given. */
   flush(): number {
     const bytes = this.gathered
     if (bytes === 0) return 0
-    const last = this.#piece()
-    const pieces = this.#pieces
-    this.#run = EMPTY
-    this.gathered = 0
-    this.written += bytes
-    if (pieces === undefined) this.#socket.write(last)
-    else this.#scattered(pieces, last, bytes)
+    const pieces = this.#pieces ?? []
+    pieces.push(this.#piece())
+    this.drop()
+    this.given += bytes
+    this.#write(this.deflater?.encode(pieces) ?? pieces)
+    return bytes
+  }
+
+  /** The same, and what has to be said last. */
+  end(): number {
+    const bytes = this.flush()
+    this.#write(this.deflater?.finish() ?? [])
     return bytes
   }
 
@@ -88,9 +103,14 @@ export class Output {
     return new View(run.buffer, run.byteOffset + this.#start, this.#end - this.#start)
   }
 
-  #scattered(pieces: Buffer[], last: Buffer, bytes: number): void {
-    this.#pieces = undefined
-    pieces.push(last)
+  #write(pieces: readonly Buffer[]): void {
+    const bytes = pieces.reduce((sum, { length }) => sum + length, 0)
+    this.written += bytes
+    if (pieces.length === 1) this.#socket.write(pieces[0] as Buffer)
+    else if (bytes > 0) this.#scattered(pieces, bytes)
+  }
+
+  #scattered(pieces: readonly Buffer[], bytes: number): void {
     if (bytes <= JOIN_BYTES) {
       this.#socket.write(Buffer.concat(pieces, bytes))
       return

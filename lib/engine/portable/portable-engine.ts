@@ -182,7 +182,7 @@ export class PortableEngine implements PoolEngine {
   stats(): EngineStats {
     const { counters, table, timing } = this.#context
     let unsent = 0
-    for (const { dead, socket } of table) if (!dead) unsent += socket.writableLength
+    for (const { dead, output } of table) if (!dead) unsent += output.unsent
     return {
       ...counters,
       bytes_out: counters.bytes_out - unsent,
@@ -274,9 +274,10 @@ export class PortableEngine implements PoolEngine {
 
   /** An idle connection goes at once: there is nothing of which the peer has to acknowledge the receipt. */
   #retire(connection: Connection): void {
-    const { closing, inbox, isWaiting, queued } = connection
+    const { closing, isWaiting, queued } = connection
     if (closing !== undefined) return
-    if (queued === 0 && !isWaiting && inbox.length === 0) {
+    if (queued === 0 && !isWaiting && connection.unread === 0) {
+      this.#context.counters.bytes_out += connection.output.end()
       this.#closing.close(connection, 'shutdown')
     } else this.#closing.end(connection, 'shutdown')
   }

@@ -12,6 +12,8 @@ import { MAX_RECORDS, Records } from './records.js'
 import type { Replies } from './replies.js'
 
 const EMPTY = Buffer.alloc(0)
+/** What some compressed input has become. */
+const PLAIN = Buffer.allocUnsafeSlow(64 * 1024)
 
 export class Turns {
   readonly records = new Records()
@@ -43,8 +45,10 @@ export class Turns {
     const { framer } = context
     context.counters.turns++
     context.current = connection
-    if (framer === undefined) this.#chunk(connection)
-    else while (this.#step(connection, framer));
+    do {
+      if (framer === undefined) this.#chunk(connection)
+      else while (this.#step(connection, framer));
+    } while (this.#inflate(connection))
     if (connection.eof && !connection.finished) this.#finish(connection)
     context.current = undefined
     if (!connection.dead) this.#replies.flush(connection)
@@ -88,6 +92,29 @@ export class Turns {
     const room = open && !paused && !blocked && !handed ? connection.room(this.#context.limits) : 0
     connection.stalled = room <= 0
     return room
+  }
+
+  /** Where input is compressed: inflates some of it, once what it has become so far is taken. True: there is more to cut. */
+  #inflate(connection: Connection): boolean {
+    const { inflater, dead, closing, ending, paused, blocked, stalled, handed } = connection
+    if (inflater === undefined || dead || closing !== undefined || ending !== undefined)
+      return false
+    if (!inflater.holds || paused || blocked || stalled || handed) return this.#heed(connection)
+    const { counters, limits, spool } = this.#context
+    const before = inflater.used
+    const made = inflater.take(PLAIN, limits)
+    counters.compressed_bytes_in += inflater.used - before
+    counters.bytes_in += made
+    connection.bytesIn += made
+    if (made > 0) connection.inbox.push(spool, PLAIN.subarray(0, made))
+    return made > 0 || this.#heed(connection)
+  }
+
+  /** What was asked before something that is not understood is answered. */
+  #heed(connection: Connection): false {
+    const { inflater, stalled } = connection
+    if (inflater?.refusal !== undefined && !stalled) this.#closing.end(connection, inflater.refusal)
+    return false
   }
 
   /** One turn of requests. True: there may be another one. */
@@ -171,7 +198,9 @@ export class Turns {
     const { framer } = this.#context
     const { blocked, closing, dead, paused, stalled } = connection
     if (dead || closing !== undefined || paused || blocked || stalled) return
+    if (connection.inflater?.holds) return
     connection.finished = true
+    if (connection.inflater?.finish() === false) return void this.#heed(connection)
     if (framer === undefined) {
       this.#context.tell(KIND.ended, connection, 0)
       return

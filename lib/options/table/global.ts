@@ -74,7 +74,7 @@ export const listening = [
     kind: { type: 'enum', values: ['none', 'zlib', 'gzip', 'zstd', 'brotli'] },
     default: 'none',
     hint: 'NAME',
-    doc: 'Compression of the whole stream, both ways. zstd and brotli exist where this Node has them.',
+    doc: 'Compression of the whole stream, both ways; of each datagram with protocol UDP. zstd and brotli exist where their libraries do.',
   },
 ] as const satisfies readonly Option[]
 

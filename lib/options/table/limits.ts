@@ -117,13 +117,13 @@ export const limits = [
     ...size,
     name: 'inflate_max',
     default: '10m',
-    doc: 'Bytes that one compressed request may inflate to.',
+    doc: 'Bytes that what is received at once, or one datagram, may inflate to.',
   },
   {
     ...count,
     name: 'inflate_ratio',
     default: 100,
-    doc: 'Ratio of inflated to compressed bytes, after the first 64 KiB.',
+    doc: 'Ratio of inflated to compressed bytes of a connection or datagram, after the first 64 KiB.',
   },
   {
     ...count,

@@ -1,4 +1,4 @@
-// [socket], [tls], [proxy]: what lies between a peer and the framer.
+// [socket], [tls], [proxy], [compress]: what lies between a peer and the framer.
 
 import type { Option } from '../option.js'
 import { BOOL, COUNT, PATH, SIZE, STRING, STRINGS, TIMEOUT } from './kinds.js'
@@ -6,6 +6,7 @@ import { BOOL, COUNT, PATH, SIZE, STRING, STRINGS, TIMEOUT } from './kinds.js'
 const socketPart = { section: 'socket' } as const
 const tlsPart = { section: 'tls', userFile: false, reloadable: true } as const
 const proxyPart = { section: 'proxy', userFile: false } as const
+const compressPart = { section: 'compress' } as const
 
 export const socket = [
   {
@@ -286,5 +287,43 @@ export const proxy = [
     zero: 'off',
     hint: 'TIME',
     doc: 'Time for the PROXY header.',
+  },
+] as const satisfies readonly Option[]
+
+export const compress = [
+  {
+    ...compressPart,
+    name: 'compress_level',
+    kind: { type: 'int', min: -1, max: 22 },
+    default: -1,
+    hint: 'N',
+    doc: 'Effort of compression: 0 to 9 for zlib and gzip, 1 to 22 for zstd, 0 to 11 for brotli. -1 is the usual one: 6, 3 and 4.',
+  },
+  {
+    ...compressPart,
+    name: 'compress_window',
+    kind: { type: 'int', min: 0, max: 27 },
+    default: 0,
+    zero: 'the usual one: 15, and 18 for zstd and brotli',
+    hint: 'BITS',
+    doc: 'Window of what is sent, as a power of two in bytes: 9 to 15 for zlib and gzip, 10 to 27 for zstd, 10 to 24 for brotli. A smaller one is less memory for each connection.',
+  },
+  {
+    ...compressPart,
+    name: 'compress_memory',
+    kind: { type: 'int', min: 0, max: 9 },
+    default: 0,
+    zero: 'the usual one, 8',
+    hint: 'N',
+    doc: 'memLevel of zlib and gzip: each step down halves the memory besides the window.',
+  },
+  {
+    ...compressPart,
+    name: 'inflate_window',
+    kind: { type: 'int', min: 0, max: 27 },
+    default: 0,
+    zero: 'the usual one: 23 for zstd, 24 for brotli',
+    hint: 'BITS',
+    doc: 'Largest window, as a power of two in bytes, that a stream of zstd or brotli may ask for: memory of its connection. zlib and gzip have none beyond 15.',
   },
 ] as const satisfies readonly Option[]

@@ -371,7 +371,7 @@ export class Supervisor implements Backend, SlotHost {
 
   #chooseEngine(): EngineInfo['name'] {
     const { settings } = this.#options
-    const { name, because } = chooseEngine(settings.engine, settings.pollingType)
+    const { name, because } = chooseEngine(settings.engine, settings.pollingType, settings.compress)
     if (name === 'portable')
       for (const text of portableWarnings(wishes(settings))) this.#logger.warn(because + text)
     return name

@@ -1,0 +1,54 @@
+// What a connection sends, compressed.
+
+import type { CompressOptions, EngineStats } from '../../engine.js'
+import type { Coder } from './coder.js'
+import type { Method } from './methods.js'
+
+/** Where each step goes, before it is known how much it is. */
+const ROOM = Buffer.allocUnsafeSlow(64 * 1024)
+const NOTHING = Buffer.alloc(0)
+/** What node:zlib calls going on, of zlib and of brotli. */
+const GO_ON = 0
+
+export class Deflater {
+  readonly #counters: EngineStats
+  readonly #method: Method
+  readonly #options: CompressOptions
+  #coder: Coder | undefined
+
+  constructor(method: Method, options: CompressOptions, counters: EngineStats) {
+    this.#counters = counters
+    this.#method = method
+    this.#options = options
+  }
+
+  /** What the peer can make all of `pieces` out of. */
+  encode(pieces: readonly Buffer[]): Buffer[] {
+    const { flush } = this.#method
+    return pieces.flatMap((piece, i) => this.#run(piece, i < pieces.length - 1 ? GO_ON : flush))
+  }
+
+  /** The stream's end: a stream without any bytes has one, too. */
+  finish(): Buffer[] {
+    const last = this.#run(NOTHING, this.#method.finish)
+    this.close()
+    return last
+  }
+
+  close(): void {
+    this.#coder?.close()
+    this.#coder = undefined
+  }
+
+  #run(piece: Buffer, flush: number): Buffer[] {
+    this.#coder ??= this.#method.encoder(this.#options)
+    const coded: Buffer[] = []
+    for (let at = 0, made = ROOM.length; made === ROOM.length; at += this.#coder.used) {
+      if (!this.#coder.step(flush, piece, at, ROOM)) throw new Error('no memory for compression')
+      made = this.#coder.made
+      if (made > 0) coded.push(Buffer.from(ROOM.subarray(0, made)))
+    }
+    for (const { length } of coded) this.#counters.compressed_bytes_out += length
+    return coded
+  }
+}
