@@ -30,7 +30,6 @@ export function engineOptions(
       timeout: settings.proxyTimeout,
       allow: settings.proxyAllowFrom,
     },
-    datagrams,
     amplification: settings.udpAmplification,
     framer: plan.framer,
     // Datagrams have no beginning and no end of their own.
@@ -42,11 +41,12 @@ export function engineOptions(
 /** What of the settings an engine may not be able to do. */
 export const wishes = (
   settings: Settings,
-): Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket'> => ({
+): Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams'> => ({
   tcpCork: settings.tcpCork,
   busyPoll: settings.busyPoll,
   quickAck: settings.tcpQuickAck,
   socket: socketOptions(settings),
+  datagrams: isDatagram(settings),
 })
 
 /** Limits and timers: milliseconds and bytes, 0 is off. */
