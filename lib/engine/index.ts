@@ -4,11 +4,9 @@ import { GaidarosError } from '../errors.js'
 import type { CompressMethod, Engine, EngineHost, EngineOptions, ServingEngine } from './engine.js'
 import { createNativeEngine, probe } from './native.js'
 import { portableMethods } from './portable/compress/methods.js'
-import { createPortableEngine } from './portable/index.js'
-import { portableWarnings } from './portable/warnings.js'
+import { createPortableEngine, portableRefusal, portableWarnings } from './portable/index.js'
 
 export { type NativeProbe, probe as nativeProbe } from './native.js'
-export { portableWarnings } from './portable/warnings.js'
 
 /** Where one warning for the operator goes. */
 export type Warn = (text: string) => void
@@ -27,10 +25,18 @@ export function createEngine(
 ): ServingEngine {
   const { name, because } = chooseEngine(wanted, options.pollingType, options.compress.method)
   if (name === 'native') return createNativeEngine(options, host)
-  if (options.datagrams)
-    throw refused(`${because}protocol UDP cannot be had from the portable engine in this version`)
-  for (const text of portableWarnings(options)) warn(because + text)
+  for (const text of portableNotes(options)) warn(because + text)
   return createPortableEngine(options, host)
+}
+
+/**
+ * What the portable engine does not do of these options, for the log.
+ * @throws GaidarosError ERR_GAIDAROS_ENGINE when it cannot serve them at all
+ */
+export function portableNotes(options: Parameters<typeof portableWarnings>[0]): string[] {
+  const refusal = portableRefusal(options)
+  if (refusal !== undefined) throw refused(refusal)
+  return portableWarnings(options)
 }
 
 /**

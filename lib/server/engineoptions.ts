@@ -39,7 +39,6 @@ export function engineOptions(
       inflateWindow: settings.inflateWindow,
       memory: settings.compressMemory,
     },
-    datagrams,
     amplification: settings.udpAmplification,
     framer: plan.framer,
     // Datagrams have no beginning and no end of their own.
@@ -51,11 +50,12 @@ export function engineOptions(
 /** What of the settings an engine may not be able to do. */
 export const wishes = (
   settings: Settings,
-): Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket'> => ({
+): Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams'> => ({
   tcpCork: settings.tcpCork,
   busyPoll: settings.busyPoll,
   quickAck: settings.tcpQuickAck,
   socket: socketOptions(settings),
+  datagrams: isDatagram(settings),
 })
 
 /** Limits and timers: milliseconds and bytes, 0 is off. */

@@ -25,7 +25,10 @@ export function inheritedSpecs(
   backlog: number,
   socket: SocketOptions,
 ): ListenSpec[] {
-  return descriptors.map((fd) => ({ fd, address: '', port: 0, backlog, v6only: false, socket }))
+  return descriptors.map((fd) => {
+    const address = native?.describeSocket(fd).address.address ?? ''
+    return { fd, address, port: 0, backlog, v6only: false, socket }
+  })
 }
 
 /**

@@ -8,7 +8,7 @@ interface Shortcoming {
   when?: (options: Wishes) => boolean
 }
 
-type Wishes = Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket'>
+type Wishes = Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams'>
 
 /** node:net knows when keepalive begins, and nothing else of all this. */
 const isTuned = ({ quickAck, socket }: Wishes): boolean =>
@@ -25,24 +25,61 @@ const isTuned = ({ quickAck, socket }: Wishes): boolean =>
     socket.multipath,
   ].some(Boolean)
 
-const SHORTCOMINGS: readonly Shortcoming[] = [
-  { text: 'polling_type, send_batching, poll_timeout and recv_size are left to Node' },
+const LEFT: Shortcoming = {
+  text: 'polling_type, send_batching, poll_timeout and recv_size are left to Node',
+}
+const BUSY_POLL: Shortcoming = {
+  text: 'busy_poll is not to be had',
+  when: (options) => options.busyPoll > 0,
+}
+
+const OF_STREAMS: readonly Shortcoming[] = [
   { text: 'nothing tells when the kernel cuts backlog' },
   { text: 'connections above max_connections are accepted and closed at once' },
   { text: 'tcp_cork is not to be had', when: (options) => options.tcpCork },
   { text: 'of the options of sockets only tcp_keepalive_idle is to be had', when: isTuned },
-  { text: 'busy_poll is not to be had', when: (options) => options.busyPoll > 0 },
 ]
 
+const OF_DATAGRAMS: readonly Shortcoming[] = [
+  { text: 'nothing tells of the errors that ICMP reports' },
+  {
+    text: 'socket_interface is where groups are joined, and datagrams from others come in, too',
+    when: ({ socket }) => socket.interface !== '',
+  },
+]
+
+/** What node:dgram does not do for a socket, and whether it was asked for. */
+const LACKING: Readonly<Record<string, (options: Wishes) => boolean>> = {
+  socket_interface: ({ socket }) => socket.interface !== '' && socket.multicast.length === 0,
+  socket_mark: ({ socket }) => socket.mark !== 0,
+  socket_dscp: ({ socket }) => socket.dscp !== 0,
+  socket_busy_poll: ({ socket }) => socket.busyPoll !== 0,
+}
+
 /**
- * What these options ask for and node:net does not do, for the log.
+ * Why datagrams cannot be served as these options ask; undefined where they can.
+ * @example
+ * portableRefusal(options) // 'protocol UDP is without socket_mark, socket_dscp on the portable engine (node:dgram)'
+ */
+export function portableRefusal(options: Wishes): string | undefined {
+  if (!options.datagrams) return undefined
+  const lacking = Object.keys(LACKING).filter((name) => LACKING[name]?.(options))
+  return lacking.length === 0
+    ? undefined
+    : `protocol UDP is without ${lacking.join(', ')} on the portable engine (node:dgram)`
+}
+
+/**
+ * What these options ask for and Node does not do, for the log.
  * @returns one line
  * @example
  * portableWarnings(options) // ['portable engine (node:net): polling_type, send_batching, … are left to Node; …']
  */
 export function portableWarnings(options: Wishes): string[] {
-  const texts = SHORTCOMINGS.filter(({ when }) => when === undefined || when(options)).map(
-    ({ text }) => text,
-  )
-  return [`portable engine (node:net): ${texts.join('; ')}`]
+  const own = options.datagrams ? OF_DATAGRAMS : OF_STREAMS
+  const texts = [LEFT, ...own, BUSY_POLL]
+    .filter(({ when }) => when === undefined || when(options))
+    .map(({ text }) => text)
+  const module = options.datagrams ? 'node:dgram' : 'node:net'
+  return [`portable engine (${module}): ${texts.join('; ')}`]
 }

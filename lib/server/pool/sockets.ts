@@ -9,6 +9,7 @@ import { getSystemErrorName } from 'node:util'
 import type { Address, ListenSpec } from '../../engine/engine.js'
 import { listenFailure } from '../../engine/listenfailure.js'
 import { openListener } from '../../engine/native.js'
+import { UdpSocket } from '../../engine/portable/datagrams/udpsocket.js'
 import { GaidarosError } from '../../errors.js'
 import { native, type OpenSpec } from '../../native.js'
 import { Aside } from '../../process/socketfile.js'
@@ -84,6 +85,7 @@ export class Sockets {
     const { perAddress, native } = this.#options
     // A path has one socket, which all processes share.
     if (native) this.#openNative(spec, group, spec.path === undefined ? perAddress : 1)
+    else if (spec.datagrams) this.#openDatagrams(spec, group)
     else this.#openPortable(spec, group)
   }
 
@@ -116,6 +118,12 @@ export class Sockets {
         : { address: spec.path, family: 'unix', port: 0 }
     this.all.push({ ...where, fd: handle.fd, group, backlog: spec.backlog })
     this.#closers.push(handle.close)
+  }
+
+  #openDatagrams(spec: ListenSpec, group: number): void {
+    const socket = UdpSocket.open(spec)
+    this.all.push({ ...socket.address, fd: socket.fd, group, backlog: spec.backlog })
+    this.#closers.push(() => void socket.close())
   }
 
   #hold(socket: Address & { fd: number }, group: number, { backlog }: ListenSpec): void {

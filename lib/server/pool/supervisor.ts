@@ -4,7 +4,7 @@
 import { closeSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Address, Limits, TlsOptions } from '../../engine/engine.js'
-import { chooseEngine, portableWarnings } from '../../engine/index.js'
+import { chooseEngine, portableNotes } from '../../engine/index.js'
 import { GaidarosError } from '../../errors.js'
 import type { Log } from '../../log/log.js'
 import type { Logger } from '../../log/logger.js'
@@ -373,7 +373,7 @@ export class Supervisor implements Backend, SlotHost {
     const { settings } = this.#options
     const { name, because } = chooseEngine(settings.engine, settings.pollingType, settings.compress)
     if (name === 'portable')
-      for (const text of portableWarnings(wishes(settings))) this.#logger.warn(because + text)
+      for (const text of portableNotes(wishes(settings))) this.#logger.warn(because + text)
     return name
   }
 

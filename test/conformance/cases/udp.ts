@@ -4,9 +4,10 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Test } from 'tap'
 import type { Connection } from '../../../lib/handler/contract.js'
-import type { Case, Cases, Context } from '../case.js'
+import type { Cases, Context } from '../case.js'
 import { until } from '../deadline.js'
 import type { Served } from '../served.js'
+import { Unfit } from '../unfit.js'
 
 /** A client with a socket of its own. Datagrams may be lost where a machine is busy: what matters is asked again. */
 class Peer {
@@ -68,15 +69,7 @@ class Peer {
 const serve = (ctx: Context, options: Record<string, unknown> = {}): Promise<Served> =>
   ctx.serve({ protocol: 'UDP', ...options })
 
-/** A case for engines that serve datagrams. */
-const native =
-  (run: Case): Case =>
-  async (t, ctx) => {
-    if (ctx.variant.engine === 'native') return run(t, ctx)
-    t.pass('UDP', { skip: 'the portable engine serves no datagrams in this version' })
-  }
-
-const cases: Cases = {
+export const udp: Cases = {
   'a datagram is a request, its reply goes back': async (t, ctx) => {
     const served = await serve(ctx)
     const peer = await Peer.make(t)
@@ -110,6 +103,20 @@ const cases: Cases = {
           t.equal(String(await peer.ask(served, `r${round}`)), `${peer.port} r${round}`)
         }),
       )
+  },
+
+  'those that arrive together are handed over together': async (t, ctx) => {
+    const served = await serve(ctx)
+    const peer = await Peer.make(t)
+    // Client and server have one loop: none is read before all are sent.
+    for (let i = 0; i < 32; i++) peer.send(served, `${i}`)
+    await until(
+      () => peer.got.length === 32,
+      () => `32 answers: ${peer.got.length}`,
+    )
+    const { batches, records } = await served.stats()
+    t.equal(records, 32)
+    t.ok(batches < 8, `${batches} batches`)
   },
 
   'replies that are late, in any order': async (t, ctx) => {
@@ -239,6 +246,7 @@ const cases: Cases = {
     t,
     ctx,
   ) => {
+    if (ctx.variant.engine === 'portable') throw new Unfit('node:dgram does not hear of them')
     const served = await serve(ctx, {
       handleRequest: async (request: Buffer) => {
         await new Promise((resolve) => setTimeout(resolve, 50))
@@ -321,6 +329,45 @@ const cases: Cases = {
     t.equal(await peer.told(served, 'group', '239.255.71.1'), 'group')
   },
 
+  'buffers of the socket': async (t, ctx) => {
+    const served = await serve(ctx, { socketReceiveBuffer: '64k', socketSendBuffer: '64k' })
+    const peer = await Peer.make(t)
+    t.equal(await peer.told(served, 'a'), 'a')
+    if (ctx.variant.engine === 'native' && process.getuid?.() === 0) return // has the right
+    const greedy = ctx.make({ protocol: 'UDP', socketReceiveBuffer: '512m' })
+    await t.rejects(greedy.listen(), {
+      code: 'ERR_GAIDAROS_LISTEN',
+      message: /socket_receive_buffer: .*net\.core\.rmem_max/,
+    })
+  },
+
+  'udp_broadcast: a reply may go to all': async (t, ctx) => {
+    const served = await serve(ctx, { host: '0.0.0.0', udpBroadcast: true })
+    const peer = await Peer.make(t)
+    t.equal(await peer.told(served, 'a'), 'a')
+  },
+
+  'an interface that there is not': async (t, ctx) => {
+    const served = ctx.make({
+      protocol: 'UDP',
+      socketInterface: 'nowhere0',
+      udpMulticast: ['239.255.71.2'],
+    })
+    await t.rejects(served.listen(), {
+      code: 'ERR_GAIDAROS_LISTEN',
+      message: /socket_interface: the kernel refuses/,
+    })
+  },
+
+  'what node:dgram does not do is refused by name': async (t, ctx) => {
+    if (ctx.variant.engine === 'native') throw new Unfit('the native engine does all of it')
+    const served = ctx.make({ protocol: 'UDP', socketDscp: 46, socketInterface: 'lo' })
+    await t.rejects(served.listen(), {
+      code: 'ERR_GAIDAROS_ENGINE',
+      message: /without socket_interface, socket_dscp on the portable engine/,
+    })
+  },
+
   'close() lets late replies out': async (t, ctx) => {
     const served = await serve(ctx, {
       shutdownGrace: '10s',
@@ -337,7 +384,3 @@ const cases: Cases = {
     t.equal(String(peer.got[0]), 'late')
   },
 }
-
-export const udp: Cases = Object.fromEntries(
-  Object.entries(cases).map(([name, run]) => [name, native(run)]),
-)
