@@ -163,7 +163,7 @@ export class MessageEngine implements WorkerEngine {
   #place(entry: Entry): void {
     const { kind, slot, generation, sequence, extra, ticket, bytes } = entry
     if (kind === TOLD.info) {
-      const info = JSON.parse(Buffer.from(bytes).toString()) as ConnectionInfo
+      const info = JSON.parse(Buffer.from(bytes).toString(), revive) as ConnectionInfo
       this.#known.set(slot, { generation, info })
     } else if (kind === TOLD.taken) {
       const waiting = this.#flows.taken(slot, generation, extra, sequence)
@@ -336,3 +336,9 @@ export class MessageEngine implements WorkerEngine {
 
 const keyOf = (slot: number, generation: number, sequence: number | ''): string =>
   `${slot}.${generation}.${sequence}`
+
+/** Bytes, which JSON writes as lists of numbers, are bytes again. */
+const revive = (_: string, value: unknown): unknown => {
+  const { type, data } = (value ?? {}) as { type?: unknown; data?: unknown }
+  return type === 'Buffer' && Array.isArray(data) ? Buffer.from(data) : value
+}
