@@ -24,6 +24,8 @@ export class Turns {
   readonly #closing: Closing
   readonly #answers: Answers
   readonly #host: EngineHost
+  /** The turn whose promises run: its records, 0 where it is several turns, and when it began. */
+  #behind: { count: number; began: number } | undefined
 
   constructor(
     context: Context,
@@ -157,7 +159,27 @@ export class Turns {
     this.#host.turn(count)
     const ms = this.#context.timing.turned(began)
     const { stallWarning } = this.#context.limits
-    if (stallWarning > 0 && ms >= stallWarning) this.#host.stalled(count, ms)
+    if (stallWarning === 0) return
+    if (ms >= stallWarning) this.#host.stalled(count, ms)
+    else if (this.#answers.isLater(count - 1)) this.#watchPromises(count, began)
+  }
+
+  // Node runs the promises of a turn behind it, where the native engine does so within.
+  #watchPromises(count: number, began: number): void {
+    if (this.#behind !== undefined) {
+      this.#behind.count = 0
+      return
+    }
+    this.#behind = { count, began }
+    // Ticks of a microtask come when no further one is left.
+    queueMicrotask(() => process.nextTick(this.#promisesDone))
+  }
+
+  readonly #promisesDone = (): void => {
+    const { count, began } = this.#behind as { count: number; began: number }
+    this.#behind = undefined
+    const ms = performance.now() - began
+    if (ms >= this.#context.limits.stallWarning) this.#host.stalled(count, ms)
   }
 
   /** A turn of bytes that are cut above. */

@@ -2,6 +2,7 @@
 // supervisor before an upgrade, and handed to every server process when it is started; nothing is accepted here.
 // None is closed before the end: that would reset the connections that wait in its queue.
 
+import { spawnSync } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import * as net from 'node:net'
 import { cpus } from 'node:os'
@@ -188,7 +189,7 @@ function boundHandle(spec: ListenSpec): {
           undefined,
           spec.v6only && type === 6 ? UV_TCP_IPV6ONLY : 0,
         )
-      : createAside(spec.path, create)
+      : createAside(spec.path, spec.backlog, create)
   if (typeof handle === 'number') throw bindFailure(spec, handle)
   const name = { address: '', port: 0 }
   // What bind() said of a port in use comes with this call only.
@@ -198,16 +199,33 @@ function boundHandle(spec: ListenSpec): {
   throw bindFailure(spec, refused)
 }
 
-function createAside(path: string, create: CreateHandle): Handle | number {
+/** It listens before it has its name: who asks whether somebody lives there would otherwise take it for a stale one. */
+function createAside(path: string, backlog: number, create: CreateHandle): Handle | number {
   if (path.startsWith('@')) return create(`\0${path.slice(1)}`, -1, -1, undefined, 0)
   const aside = new Aside(path)
   try {
     const handle = create(aside.name, -1, -1, undefined, 0)
-    if (typeof handle !== 'number') aside.place(false)
+    if (typeof handle === 'number') return handle
+    listenElsewhere(handle.fd, backlog)
+    aside.place(false)
     return handle
   } finally {
     aside.end()
   }
+}
+
+/**
+ * Calls listen(2), which Node has only for a process that goes on to accept. One that ends before it does so leaves
+ * the socket, which this process holds as well, listening.
+ */
+function listenElsewhere(fd: number, backlog: number): void {
+  const program = `require('node:net').createServer().listen({ fd: 3, backlog: ${backlog} }, process.exit)`
+  const { status, error } = spawnSync(process.execPath, ['-e', program], {
+    stdio: ['ignore', 'ignore', 'inherit', fd],
+    env: {},
+  })
+  if (status !== 0)
+    throw error ?? new Error(`the process that was to call listen() ended with status ${status}`)
 }
 
 function bindFailure(spec: ListenSpec, errno: number): Error {
