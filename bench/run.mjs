@@ -16,9 +16,10 @@ import { killAll, stop } from './lib/processes.mjs'
 import { Rounds } from './lib/rounds.mjs'
 import { startServer } from './lib/server.mjs'
 import { describePeers, describeRepeats, floorTable, judge, progress, summarize, table } from './lib/table.mjs'
+import { runTls } from './lib/tls.mjs'
 
 const USAGE = `node bench/run.mjs [options]
-  --suite NAME       engine (default), dispatch: handlers elsewhere, scaling: two of them beside one
+  --suite NAME       engine (default), udp, tls, dispatch: handlers elsewhere, scaling: two of them beside one
   --cell NxD         connections x requests in flight on each; repeatable, commas work (64x1 1000x1 64x16 1x1)
   --peer NAME        only these beside the reference; repeatable, commas work
   --rounds N         interleaved rounds (9)
@@ -118,8 +119,18 @@ function writeResults(machine, plan, results) {
   return `bench/results/${name}`
 }
 
+/** A suite that has a generator and figures of its own. */
+async function measureFigures(plan) {
+  const machine = describeMachine()
+  console.log(`${machine.cpu}, Linux ${machine.kernel}, node ${machine.node}, commit ${machine.commit.slice(0, 9)}\n${plan.suite.name}: ${plan.suite.what}\n`)
+  const { results, missed } = await runTls(plan)
+  console.log(`written to ${writeResults(machine, plan, results)}`)
+  return plan.check && missed > 0 ? 1 : 0
+}
+
 async function main(plan) {
   if (plan.serverCore === plan.clientCore) console.log('NOTE: server and generator share a core: ratios tell little')
+  if (plan.suite.figures) return measureFigures(plan)
   const reason = build('loadgen')
   if (reason) throw new Error(`the generator cannot be built: ${reason}`)
   const machine = describeMachine()

@@ -5,11 +5,13 @@
 import { PEERS } from './peers.mjs'
 
 const RAW = ['raw-epoll-edge', 'raw-epoll-level', 'raw-uring', 'libuv', 'node-net']
+const SECURE = ['tls-edge', 'tls-completion']
 const SERVERS = ['edge', 'level', 'completion', 'portable']
 const BATCH = ['edge-batch', 'completion-batch']
 const ELSEWHERE = ['edge-threadpool', 'edge-procpool', 'postmessage-batch', 'postmessage-request', 'ipc-batch']
 
 const engineFloor = (cell, peer, atLeast, against = 'raw-epoll-edge') => ({ cell, peer, atLeast, against })
+const secureCeilings = (cell, atMost) => SECURE.map((peer) => ({ cell, peer, atMost }))
 const dispatchFloor = (cell, peer, atLeast) => ({ cell, peer, atLeast, against: 'edge' })
 
 /**
@@ -66,6 +68,20 @@ export const SUITES = {
       { cell: '64x16', peer: 'udp-completion', atLeast: 0.92, against: 'raw-udp' },
     ],
   },
+  tls: {
+    what: 'what TLS costs the server, beside node:tls',
+    reference: 'node-tls',
+    /** lib/tls.mjs measures it; its cells are its figures, and its floors are ceilings. */
+    figures: true,
+    cells: { '64x1': SECURE, '64x16': SECURE, handshake: SECURE, big: SECURE, idle: SECURE },
+    floors: [
+      ...secureCeilings('64x1', 0.5),
+      ...secureCeilings('64x16', 0.5),
+      ...secureCeilings('handshake', 0.75),
+      ...secureCeilings('big', 1),
+      ...secureCeilings('idle', 0.45),
+    ],
+  },
   dispatch: {
     what: 'the same handler in the loop and in a worker, all on one core',
     reference: 'edge',
@@ -114,9 +130,10 @@ export function selectSuite(name, cells, peers) {
   return { ...suite, name, cells: chosen.map((cell) => selectCell(suite, cell, peers)) }
 }
 
-function selectCell({ reference, cells }, name, peers) {
+function selectCell({ reference, cells, figures }, name, peers) {
   const [, connections, depth] = /^([1-9]\d*)x([1-9]\d*)$/.exec(name) ?? []
-  if (!depth) throw new RangeError(`--cell ${name}: wanted CONNECTIONSxDEPTH, such as 64x1`)
+  if (figures && !cells[name]) throw new RangeError(`--cell ${name}: wanted one of ${Object.keys(cells).join(', ')}`)
+  if (!depth && !figures) throw new RangeError(`--cell ${name}: wanted CONNECTIONSxDEPTH, such as 64x1`)
   const chosen = peers.length > 0 ? peers : (cells[name] ?? Object.values(cells)[0])
   const others = chosen.filter((peer) => peer !== reference)
   return { name, connections: Number(connections), depth: Number(depth), peers: [reference, ...others] }

@@ -4,6 +4,7 @@
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { programPath } from '../build.mjs'
+import { files } from './tls.mjs'
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
@@ -24,6 +25,8 @@ function gaidaros(handler, options, what, expect = 'echo') {
 }
 
 const BUSY = ['--busy-poll', '50us']
+
+const secure = (options, what) => gaidaros('big', ['--tls-cert', files.cert, '--tls-key', files.key, ...options], what)
 
 const elsewhere = (handler, options, what) => ({ ...gaidaros(handler, options, what), crowded: true })
 const spinning = (options, what) => elsewhere('spin', ['-T', 'edge', ...options], what)
@@ -61,6 +64,15 @@ export const PEERS = {
   'udp-edge': gaidaros('echo', ['-P', 'UDP', '-T', 'edge'], 'gaidaros, handler returns its Buffer'),
   'udp-completion': gaidaros('echo', ['-P', 'UDP', '-T', 'completion'], 'gaidaros completion, the same handler'),
   'udp-batch': gaidaros('batch', ['-P', 'UDP', '-T', 'edge'], 'gaidaros, handle_batch'),
+  'node-tls': {
+    what: 'node:tls, one write a chunk: the reference of TLS',
+    command: [execPath, path('../peers/node-tls.mjs'), '0', files.cert, files.key],
+    ready: READY,
+  },
+  'tls-edge': secure(['-T', 'edge'], 'gaidaros edge, TLS'),
+  'tls-level': secure(['-T', 'level'], 'gaidaros level, TLS'),
+  'tls-completion': secure(['-T', 'completion'], 'gaidaros completion, TLS'),
+  'tls-portable': secure(['--engine', 'portable'], 'gaidaros on node:tls'),
   'edge-threadpool': elsewhere('echo', ['-T', 'edge', '-X', 'threadpool', '-n', '1'], 'the handler of edge in a worker thread'),
   'edge-procpool': elsewhere('echo', ['-T', 'edge', '-X', 'procpool', '-n', '1'], 'the handler of edge in a worker process'),
   'postmessage-batch': elsewhere('postmessage-batch', ['-T', 'edge'], 'the same by hand: a postMessage a turn'),

@@ -31,6 +31,8 @@ export const handleRequest = (_, { tls }) =>
   [tls.protocol, tls.alpn, tls.serverName, tls.authorized, tls.peer?.subject].join(' ') + '\\n'
 `
 
+const SCLIENT_MS = 60_000
+
 interface Started {
   command: Command
   port: string
@@ -57,21 +59,39 @@ function module(t: Test, text: string): string {
   return path
 }
 
-/** What openssl s_client prints, which sends `input` and waits for the end. */
-function sClient(port: string, args: string[], input = 'line\n'): Promise<string> {
+interface Typed {
+  /** What is typed once the output so far matches. */
+  after?: RegExp
+  text: string
+}
+
+/**
+ * What openssl s_client prints until it ends.
+ * @param typed the last of it stays unanswered where the server does not end the connection; then it ends with its input
+ */
+function sClient(port: string, args: string[], ...typed: Typed[]): Promise<string> {
   const trust = ['-CAfile', authority().certFile, '-verify_return_error']
   const child = spawn(
     'openssl',
-    ['s_client', '-connect', `127.0.0.1:${port}`, '-ign_eof', ...trust, ...args],
-    { stdio: ['pipe', 'pipe', 'pipe'] },
+    ['s_client', '-connect', `127.0.0.1:${port}`, ...trust, ...args],
+    { stdio: ['pipe', 'pipe', 'pipe'], timeout: SCLIENT_MS },
   )
+  const waiting = typed.length === 0 ? [{ text: 'line\n' }] : [...typed]
   let said = ''
+  const type = () => {
+    const [next] = waiting
+    if (next === undefined || next.after?.test(said) === false) return
+    waiting.shift()
+    if (next.text === '') child.stdin.end()
+    else child.stdin.write(next.text)
+  }
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk) => {
       said += chunk
+      type()
     })
   child.stdin.on('error', () => undefined)
-  child.stdin.write(input)
+  type()
   return new Promise((resolve) => child.on('close', () => resolve(said)))
 }
 
@@ -90,12 +110,12 @@ t.test('openssl s_client', async (t) => {
     const said = await sClient(port, args)
     t.match(said, /Verify return code: 0 \(ok\)/)
     t.match(said, /ALPN protocol: echo/)
-    t.match(said, /^TLSv1\.3 echo localhost false /m)
+    t.match(said, /TLSv1\.3 echo localhost false /)
     // close_notify ends it; without one this version of OpenSSL speaks of an unexpected eof.
     t.notMatch(said, /unexpected eof/)
   })
   await t.test('TLS 1.2', async (t) => {
-    t.match(await sClient(port, ['-tls1_2']), /^TLSv1\.2 /m)
+    t.match(await sClient(port, ['-tls1_2']), /TLSv1\.2 {2}.*false/)
   })
   await t.test('TLS 1.1 is refused', async (t) => {
     const said = await sClient(port, ['-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0'])
@@ -112,17 +132,21 @@ t.test('openssl s_client', async (t) => {
   })
   await t.test('client certificates', async (t) => {
     const shown = (identity: Identity) => ['-cert', identity.certFile, '-key', identity.keyFile]
-    t.match(await sClient(port, shown(user())), /^TLSv1\.3 .* true O=Users/m)
-    t.match(await sClient(port, shown(stranger())), /^TLSv1\.3 .* false CN=Stranger/m)
+    t.match(await sClient(port, shown(user())), /TLSv1\.3 .*true O=Users/)
+    t.match(await sClient(port, shown(stranger())), /TLSv1\.3 .*false CN=Stranger/)
   })
   await t.test('renegotiation is refused', async (t) => {
-    const said = await sClient(port, ['-tls1_2'], 'R\n')
-    t.match(said, /no renegotiation|RENEGOTIATING/)
-    t.notMatch(said, /^TLSv1\.2 .*\n[^]*^TLSv1\.2 /m)
+    const said = await sClient(port, ['-tls1_2'], { after: /Verify return code/, text: 'R\n' })
+    t.match(said, /RENEGOTIATING[^]*no renegotiation/)
   })
   await t.test('new keys in mid-connection', async (t) => {
-    const said = await sClient(port, ['-tls1_3'], 'K\nline\n')
-    t.match(said, /^TLSv1\.3 /m)
+    const said = await sClient(
+      port,
+      ['-tls1_3'],
+      { after: /Verify return code/, text: 'K\n' },
+      { after: /KEYUPDATE/, text: 'line\n' },
+    )
+    t.match(said, /KEYUPDATE[^]*TLSv1\.3 {2}.*false/)
   })
   t.notMatch(command.stderr, /internal error/)
 })
@@ -132,7 +156,7 @@ t.test('client certificates that are required', async (t) => {
   const { port } = await start(t, ofServer(), ...required)
   t.match(await sClient(port, []), /alert certificate required/)
   const { certFile, keyFile } = user()
-  t.match(await sClient(port, ['-cert', certFile, '-key', keyFile]), /^line$/m)
+  t.match(await sClient(port, ['-cert', certFile, '-key', keyFile]), /line$/m)
 })
 
 t.test('curl', async (t) => {
@@ -157,13 +181,12 @@ t.test('sslscan finds no weak cipher', async (t) => {
   t.ok(ciphers.length > 3, `${ciphers.length} ciphers`)
   for (const cipher of ciphers) t.match(cipher, /GCM|POLY1305/)
   for (const cipher of ciphers) t.match(cipher, /TLSv1\.3|ECDHE/)
-  t.match(said, /Compression disabled/)
-  t.notMatch(said, /vulnerable to heartbleed[^\n]*\n/i.test(said) ? /is vulnerable/i : /^$/)
+  t.notMatch(said, /(?<!not )vulnerable/)
 })
 
 /** Who the certificate of the server is for. */
 async function shown(port: string): Promise<string | undefined> {
-  const said = await sClient(port, ['-verify', '0'], 'Q\n')
+  const said = await sClient(port, [], { after: /Verify return code/, text: '' })
   return /subject=CN ?= ?(\S+)/.exec(said)?.[1]
 }
 
@@ -214,7 +237,7 @@ t.test('handlers in threads and processes know of it', async (t) => {
       const how = ['-X', type, '-n', '1', '--engine', engine, '-m', module(t, WHO), ...verify]
       const { port, command } = await start(t, ofServer(), ...how)
       const said = await sClient(port, ['-cert', certFile, '-key', keyFile, '-servername', 'me'])
-      t.match(said, /^TLSv1\.3 {2}me true O=Users/m, `${type}, ${engine}`)
+      t.match(said, /TLSv1\.3 {2}me true O=Users/, `${type}, ${engine}`)
       command.child.kill('SIGTERM')
       await command.ended
     }
