@@ -3,6 +3,7 @@
 
 import { once } from 'node:events'
 import net from 'node:net'
+import { Coding, type Method } from './coding.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 import { Unfit } from './unfit.js'
 
@@ -12,6 +13,8 @@ export interface ClientOptions {
   localAddress?: string
   /** False: read nothing until read() is called. */
   reading?: boolean
+  /** What it sends and expects is compressed on its way (default: as the server does it). */
+  compress?: Method | 'none'
 }
 
 /** How the server left: 'fin', 'reset', or undefined while it is still there. */
@@ -28,6 +31,7 @@ export class Client {
   readonly socket: net.Socket
   departure: Departure
   private isLocal = false
+  private coding: Coding | undefined
   private chunks: Buffer[] = []
   private held = 0
 
@@ -55,10 +59,11 @@ export class Client {
 
   private static async open(
     to: net.SocketConnectOpts,
-    { reading = true }: ClientOptions,
+    { reading = true, compress = 'none' }: ClientOptions,
   ): Promise<Client> {
     const socket = new net.Socket({ allowHalfOpen: true })
     const client = new Client(socket)
+    if (compress !== 'none') client.coding = new Coding(compress)
     if (reading) client.read()
     else socket.pause()
     client.isLocal = 'path' in to
@@ -81,8 +86,9 @@ export class Client {
   read(): this {
     if (this.socket.listenerCount('data') === 0) {
       this.socket.on('data', (chunk) => {
-        this.chunks.push(chunk)
-        this.held += chunk.length
+        const plain = this.coding?.decode(chunk) ?? chunk
+        this.chunks.push(plain)
+        this.held += plain.length
       })
     }
     this.socket.resume()
@@ -97,13 +103,16 @@ export class Client {
 
   /** Writes without waiting; whatever the server does to the connection is no error here. */
   send(data: string | Uint8Array): this {
-    if (!this.socket.destroyed && this.socket.writable) this.socket.write(data, () => {})
+    if (!this.socket.destroyed && this.socket.writable)
+      this.socket.write(this.coded(data), () => {})
     return this
   }
 
   /** Writes and waits until the kernel has it. */
   async write(data: string | Uint8Array): Promise<void> {
-    const done = new Promise<void>((resolve) => this.socket.write(data, () => resolve()))
+    const done = new Promise<void>((resolve) =>
+      this.socket.write(this.coded(data), () => resolve()),
+    )
     await within(done, 'room in the socket for a write')
   }
 
@@ -112,10 +121,14 @@ export class Client {
     const start = await received()
     let count = 0
     for (const byte of Buffer.from(data)) {
-      this.socket.write(Uint8Array.of(byte))
+      this.socket.write(this.coded(Uint8Array.of(byte)))
       count++
       await until(async () => (await received()) >= start + count, `byte ${count} at the server`)
     }
+  }
+
+  private coded(data: string | Uint8Array): string | Uint8Array {
+    return this.coding?.encode(data) ?? data
   }
 
   /** Takes the next `length` bytes. */
@@ -174,7 +187,8 @@ export class Client {
 
   /** Half-closes: sends FIN, goes on reading. */
   finish(data?: string | Uint8Array): this {
-    if (data === undefined) this.socket.end()
+    if (this.coding !== undefined) this.socket.end(this.coding.finish(data))
+    else if (data === undefined) this.socket.end()
     else this.socket.end(data)
     return this
   }

@@ -8,6 +8,7 @@ import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
 import { Client, type ClientOptions } from './client.js'
+import type { Method } from './coding.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 import { sent } from './sent.js'
 
@@ -34,6 +35,7 @@ export class Served {
   /** Of a unix socket's name. */
   private folder: string | undefined
   private readonly startDeadlineMs: number
+  private readonly compress: Method | 'none'
 
   /**
    * @param caseFile where the handler's functions stand, when they are to run in another thread or process
@@ -41,6 +43,7 @@ export class Served {
    */
   constructor(options: Options, caseFile?: string) {
     // A busy machine is slow to start processes; no case is about how long it takes.
+    this.compress = (options['compress'] as Method | undefined) ?? 'none'
     this.startDeadlineMs = (caseFile === undefined ? 1 : 4) * DEADLINE_MS
     // Workers are started from what is built, without the flags that compile the tests.
     if (caseFile !== undefined) process.execArgv.length = 0
@@ -76,7 +79,8 @@ export class Served {
     return (await this.stats()).closed[reason]
   }
 
-  async connect(options: ClientOptions = {}): Promise<Client> {
+  async connect(wanted: ClientOptions = {}): Promise<Client> {
+    const options = { compress: this.compress, ...wanted }
     const [address] = this.addresses
     const client =
       address?.family === 'unix'

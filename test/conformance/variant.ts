@@ -1,6 +1,7 @@
 // The engines and polling types that one list of cases runs over, and whether this machine has them.
 
 import type { Test } from 'tap'
+import type { Method } from './coding.js'
 
 export interface Variant {
   name: string
@@ -41,6 +42,29 @@ export const overUnix = (variant: Variant): Variant => ({
   options: { ...variant.options, protocol: 'unixsocket' },
   unfit: (title) =>
     OF_TCP.test(title) ? 'TCP has it, a unix socket does not' : variant.unfit?.(title),
+})
+
+/** Why a case makes no sense where streams are compressed. */
+const OF_PLAIN: readonly (readonly [titles: RegExp, why: string])[] = [
+  [/^(?:compression|PROXY protocol|UDP): /, 'compression has cases of its own'],
+  [
+    /never reads?\b|beyond output_limit|beyond the high-water mark|bytes that were not sent/,
+    'what is all the same compresses well and fills no socket',
+  ],
+  [
+    /both directions at once|closed by reason adds up/,
+    'who leaves in the midst of a compressed stream has cut it short',
+  ],
+  [/takes every IPv4 address|a busy connection does not starve/, 'its client writes as it is'],
+]
+
+/** The same over compressed streams. */
+export const overCompression = (variant: Variant, method: Method): Variant => ({
+  ...variant,
+  name: `${variant.name}, ${method}`,
+  // Bytes that are all the same are no bombs here.
+  options: { ...variant.options, compress: method, inflateMax: 0, inflateRatio: 0 },
+  unfit: (title) => OF_PLAIN.find(([titles]) => titles.test(title))?.[1] ?? variant.unfit?.(title),
 })
 
 /** True where a missing native engine is a failure and not a skip (CI). */

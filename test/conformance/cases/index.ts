@@ -7,6 +7,7 @@ import { backpressure } from './backpressure.js'
 import { badinput } from './badinput.js'
 import { batch } from './batch.js'
 import { codec } from './codec.js'
+import { compression } from './compression.js'
 import { errors } from './errors.js'
 import { framing } from './framing.js'
 import { halfclose } from './halfclose.js'
@@ -44,6 +45,7 @@ export const SUBJECTS: Record<string, Cases> = {
   'PROXY protocol': proxy,
   'unix sockets': unix,
   UDP: udp,
+  compression,
   'start and stop': shutdown,
   statistics,
   'bad input': badinput,

@@ -107,7 +107,7 @@ export const options: Cases = {
   ),
   'a length framer of an unknown type': refused({ endRequest: 'length:u24be' }, /u24be/),
   'a handler that is no function': refused({ handleRequest: 42 }, /handle_?[rR]equest/),
-  'an option of a later version': refused({ compress: 'gzip' }, /not available/),
+  'an option of a later version': refused({ frontend: 'http' }, /not available/),
 
   'a port in use is ERR_GAIDAROS_LISTEN and names it': async (t, ctx) => {
     const served = await ctx.serve()
