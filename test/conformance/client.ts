@@ -4,6 +4,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import tls from 'node:tls'
+import type { Coding, Method } from './coding.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 import { Unfit } from './unfit.js'
 
@@ -15,6 +16,8 @@ export interface ClientOptions {
   reading?: boolean
   /** Speaks TLS, and believes whatever certificate it is shown. */
   tls?: tls.ConnectionOptions | undefined
+  /** What it sends and expects is compressed on its way (default: as the server does it). */
+  compress?: Method | 'none'
 }
 
 /** How the server left: 'fin', 'reset', or undefined while it is still there. */
@@ -34,6 +37,7 @@ export class Client {
   readonly raw: net.Socket
   departure: Departure
   private isLocal = false
+  private coding: Coding | undefined
   private chunks: Buffer[] = []
   private held = 0
 
@@ -65,17 +69,17 @@ export class Client {
 
   private static async open(
     to: net.SocketConnectOpts,
-    { reading = true, tls: secure }: ClientOptions,
+    { reading = true, tls: secure, compress = 'none' }: ClientOptions,
   ): Promise<Client> {
     const raw = new net.Socket({ allowHalfOpen: true })
     const client = secure === undefined ? new Client(raw) : undefined
-    client?.begin(reading)
+    client?.begin(reading, compress)
     raw.on('error', () => undefined)
     const isLocal = 'path' in to
     if (!isLocal) raw.setNoDelay(true)
     raw.connect(to)
     await within(once(raw, 'connect'), `connection to ${JSON.stringify(to)}`)
-    const connected = client ?? (await Client.secure(raw, secure, reading))
+    const connected = client ?? (await Client.secure(raw, secure, reading, compress))
     connected.isLocal = isLocal
     return connected
   }
@@ -85,6 +89,7 @@ export class Client {
     raw: net.Socket,
     options: tls.ConnectionOptions = {},
     reading = true,
+    compress: Method | 'none' = 'none',
   ): Promise<Client> {
     const socket = tls.connect({ servername: 'localhost', ...options, socket: raw, ...TRUSTING })
     const client = new Client(socket, raw)
@@ -92,11 +97,12 @@ export class Client {
       for (const event of ['secureConnect', 'error', 'close', 'end']) socket.once(event, resolve)
     })
     await within(agreed, 'TLS handshake')
-    client.begin(reading)
+    client.begin(reading, compress)
     return client
   }
 
-  private begin(reading: boolean): void {
+  private begin(reading: boolean, compress: Method | 'none'): void {
+    if (compress !== 'none') this.coding = new Coding(compress)
     if (reading) this.read()
     else this.socket.pause()
   }
@@ -114,8 +120,9 @@ export class Client {
   read(): this {
     if (this.socket.listenerCount('data') === 0) {
       this.socket.on('data', (chunk) => {
-        this.chunks.push(chunk)
-        this.held += chunk.length
+        const plain = this.coding?.decode(chunk) ?? chunk
+        this.chunks.push(plain)
+        this.held += plain.length
       })
     }
     this.socket.resume()
@@ -130,13 +137,16 @@ export class Client {
 
   /** Writes without waiting; whatever the server does to the connection is no error here. */
   send(data: string | Uint8Array): this {
-    if (!this.socket.destroyed && this.socket.writable) this.socket.write(data, () => {})
+    if (!this.socket.destroyed && this.socket.writable)
+      this.socket.write(this.coded(data), () => {})
     return this
   }
 
   /** Writes and waits until the kernel has it. */
   async write(data: string | Uint8Array): Promise<void> {
-    const done = new Promise<void>((resolve) => this.socket.write(data, () => resolve()))
+    const done = new Promise<void>((resolve) =>
+      this.socket.write(this.coded(data), () => resolve()),
+    )
     await within(done, 'room in the socket for a write')
   }
 
@@ -145,10 +155,14 @@ export class Client {
     const start = await received()
     let count = 0
     for (const byte of Buffer.from(data)) {
-      this.socket.write(Uint8Array.of(byte))
+      this.socket.write(this.coded(Uint8Array.of(byte)))
       count++
       await until(async () => (await received()) >= start + count, `byte ${count} at the server`)
     }
+  }
+
+  private coded(data: string | Uint8Array): string | Uint8Array {
+    return this.coding?.encode(data) ?? data
   }
 
   /** Takes the next `length` bytes. */
@@ -207,7 +221,8 @@ export class Client {
 
   /** Half-closes: sends FIN, goes on reading. */
   finish(data?: string | Uint8Array): this {
-    if (data === undefined) this.socket.end()
+    if (this.coding !== undefined) this.socket.end(this.coding.finish(data))
+    else if (data === undefined) this.socket.end()
     else this.socket.end(data)
     return this
   }

@@ -8,6 +8,7 @@ import type { Address, EngineStats } from '../../lib/engine/engine.js'
 import type { CloseReason } from '../../lib/engine/reasons.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
 import { Client, type ClientOptions } from './client.js'
+import type { Method } from './coding.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 import { sent } from './sent.js'
 
@@ -36,6 +37,7 @@ export class Served {
   private readonly startDeadlineMs: number
   /** Its clients speak TLS. */
   private readonly isSecure: boolean
+  private readonly compress: Method | 'none'
 
   /**
    * @param caseFile where the handler's functions stand, when they are to run in another thread or process
@@ -44,6 +46,7 @@ export class Served {
   constructor(options: Options, caseFile?: string) {
     this.isSecure = options['tlsCert'] !== undefined && options['tlsMode'] !== 'starttls'
     // A busy machine is slow to start processes; no case is about how long it takes.
+    this.compress = (options['compress'] as Method | undefined) ?? 'none'
     this.startDeadlineMs = (caseFile === undefined ? 1 : 4) * DEADLINE_MS
     // Workers are started from what is built, without the flags that compile the tests.
     if (caseFile !== undefined) process.execArgv.length = 0
@@ -80,8 +83,9 @@ export class Served {
   }
 
   async connect(given: ClientOptions = {}): Promise<Client> {
+    const usual = { compress: this.compress, ...(this.isSecure && { tls: {} }) }
+    const options = { ...usual, ...given }
     const [address] = this.addresses
-    const options = this.isSecure ? { tls: {}, ...given } : given
     const client =
       address?.family === 'unix'
         ? await Client.connectTo(address.address, options)

@@ -2,6 +2,7 @@
 
 import type { Test } from 'tap'
 import { serverTls } from './certificates.js'
+import type { Method } from './coding.js'
 
 export interface Variant {
   name: string
@@ -45,7 +46,7 @@ export const overUnix = (variant: Variant): Variant => ({
 })
 
 /** What is not TLS, or looks at segments, resets and the bytes of plain connections. */
-const OF_PLAIN = /^(?:PROXY protocol|UDP|TLS): |what is beyond waits or is refused/
+const OF_CLEARTEXT = /^(?:PROXY protocol|UDP|TLS): |what is beyond waits or is refused/
 
 /** The same over TLS. */
 export const overTls = (variant: Variant): Variant => ({
@@ -53,7 +54,30 @@ export const overTls = (variant: Variant): Variant => ({
   name: `${variant.name}, TLS`,
   options: { ...variant.options, ...serverTls() },
   unfit: (title) =>
-    OF_PLAIN.test(title) ? 'it looks at what TLS changes' : variant.unfit?.(title),
+    OF_CLEARTEXT.test(title) ? 'it looks at what TLS changes' : variant.unfit?.(title),
+})
+
+/** Why a case makes no sense where streams are compressed. */
+const OF_PLAIN: readonly (readonly [titles: RegExp, why: string])[] = [
+  [/^(?:compression|PROXY protocol|UDP): /, 'compression has cases of its own'],
+  [
+    /never reads?\b|beyond output_limit|beyond the high-water mark|bytes that were not sent/,
+    'what is all the same compresses well and fills no socket',
+  ],
+  [
+    /both directions at once|closed by reason adds up/,
+    'who leaves in the midst of a compressed stream has cut it short',
+  ],
+  [/takes every IPv4 address|a busy connection does not starve/, 'its client writes as it is'],
+]
+
+/** The same over compressed streams. */
+export const overCompression = (variant: Variant, method: Method): Variant => ({
+  ...variant,
+  name: `${variant.name}, ${method}`,
+  // Bytes that are all the same are no bombs here.
+  options: { ...variant.options, compress: method, inflateMax: 0, inflateRatio: 0 },
+  unfit: (title) => OF_PLAIN.find(([titles]) => titles.test(title))?.[1] ?? variant.unfit?.(title),
 })
 
 /** True where a missing native engine is a failure and not a skip (CI). */

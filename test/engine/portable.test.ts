@@ -37,6 +37,8 @@ const OFF: Limits = {
   lingerBytes: 0,
   stallWarning: 0,
   tlsHandshakeTimeout: 0,
+  inflateMax: 0,
+  inflateRatio: 0,
 }
 const LINE: FramerSpec = { kind: 'delimiter', delimiter: Buffer.from('\n'), strip: false }
 const STRIPPED: FramerSpec = { ...LINE, strip: true, cr: true }
@@ -171,6 +173,7 @@ function makeOptions(setting: Setting): EngineOptions {
     pollingType: 'edge',
     sendBatching: true,
     tcpCork: false,
+    compress: { method: 'none', level: -1, window: 0, inflateWindow: 0, memory: 0 },
     tcpNodelay: false,
     disableNagle: false,
     recvSize: 16_384,

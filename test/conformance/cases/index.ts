@@ -7,6 +7,7 @@ import { backpressure } from './backpressure.js'
 import { badinput } from './badinput.js'
 import { batch } from './batch.js'
 import { codec } from './codec.js'
+import { compression } from './compression.js'
 import { errors } from './errors.js'
 import { framing } from './framing.js'
 import { halfclose } from './halfclose.js'
@@ -46,6 +47,7 @@ export const SUBJECTS: Record<string, Cases> = {
   'unix sockets': unix,
   UDP: udp,
   TLS: tls,
+  compression,
   'start and stop': shutdown,
   statistics,
   'bad input': badinput,

@@ -2,7 +2,6 @@
 
 import net from 'node:net'
 import { type Case, type Cases, misbehave } from '../case.js'
-import { Client } from '../client.js'
 import { brief, PATIENT } from '../deadline.js'
 import type { Options } from '../served.js'
 
@@ -107,7 +106,7 @@ export const options: Cases = {
   ),
   'a length framer of an unknown type': refused({ endRequest: 'length:u24be' }, /u24be/),
   'a handler that is no function': refused({ handleRequest: 42 }, /handle_?[rR]equest/),
-  'an option of a later version': refused({ compress: 'gzip' }, /not available/),
+  'an option of a later version': refused({ frontend: 'http' }, /not available/),
 
   'a port in use is ERR_GAIDAROS_LISTEN and names it': async (t, ctx) => {
     const served = await ctx.serve()

@@ -1,0 +1,62 @@
+// A client's side of a compressed stream, by node:zlib and at once: what is sent is compressed, what comes is inflated.
+
+import zlib from 'node:zlib'
+import { Coder } from '../../lib/engine/portable/compress/coder.js'
+
+export type Method = 'zlib' | 'gzip' | 'brotli'
+
+const { constants } = zlib
+const MAKE = {
+  zlib: [zlib.createDeflate, zlib.createInflate],
+  gzip: [zlib.createGzip, zlib.createGunzip],
+  brotli: [zlib.createBrotliCompress, zlib.createBrotliDecompress],
+} as const
+const ROOM_BYTES = 64 * 1024
+const NOTHING = Buffer.alloc(0)
+
+/** The next of a stream of node:zlib. */
+function run(coder: Coder, flush: number, input: Buffer): Buffer {
+  const made: Buffer[] = []
+  for (let at = 0, last = ROOM_BYTES; last === ROOM_BYTES; at += coder.used) {
+    const room = Buffer.alloc(ROOM_BYTES)
+    if (!coder.step(flush, input, at, room)) throw new Error('this is no such stream')
+    last = coder.made
+    made.push(room.subarray(0, last))
+  }
+  return Buffer.concat(made)
+}
+
+export class Coding {
+  private readonly encoder: Coder
+  private readonly decoder: Coder
+  private readonly flush: number
+  private readonly end: number
+
+  constructor(method: Method) {
+    const [encoder, decoder] = MAKE[method]
+    this.encoder = new Coder(encoder())
+    this.decoder = new Coder(decoder())
+    const isBrotli = method === 'brotli'
+    this.flush = isBrotli ? constants.BROTLI_OPERATION_FLUSH : constants.Z_SYNC_FLUSH
+    this.end = isBrotli ? constants.BROTLI_OPERATION_FINISH : constants.Z_FINISH
+  }
+
+  encode(data: string | Uint8Array): Buffer {
+    return run(this.encoder, this.flush, Buffer.from(data as string))
+  }
+
+  finish(data: string | Uint8Array = ''): Buffer {
+    return run(this.encoder, this.end, Buffer.from(data as string))
+  }
+
+  /** Throws where it is no such stream. */
+  decode(chunk: Buffer): Buffer {
+    return run(this.decoder, this.flush, chunk)
+  }
+
+  /** Throws where the stream has not come to its end. */
+  isWhole(): boolean {
+    run(this.decoder, this.end, NOTHING)
+    return true
+  }
+}
