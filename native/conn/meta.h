@@ -25,6 +25,10 @@ struct ConnectionMeta {
   char local_path[110] = {};
 };
 
+struct LocalPeer;
+
+// Of a datagram by unix socket `fd`.
+void describe_sender(ConnectionMeta& meta, int fd, const LocalPeer& sender);
 // The local address is asked of the kernel.
 ConnectionMeta meta_of(const Connection& connection);
 inline std::span<const uint8_t> tlvs_of(const Connection& connection) {

@@ -48,7 +48,7 @@ std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory m
   poller.recv_bytes = loop->options_.recv_bytes;
   Syscalls& counts = loop->stats_.syscalls;
   if (loop->options_.datagrams.on) {
-    loop->datagrams_ = std::make_unique<Datagrams>();
+    loop->datagrams_ = std::make_unique<Datagrams>(loop->options_.datagrams.local);
     poller.send_batching = false;
   }
   loop->poller_ = loop->options_.polling == PollingType::completion

@@ -43,6 +43,7 @@ struct ProxyOptions {
 // Datagrams instead of connections.
 struct DatagramOptions {
   bool on = false;
+  bool local = false;          // they come by unix sockets
   uint32_t amplification = 0;  // bytes of a reply to those of its request; 0: no limit
 };
 

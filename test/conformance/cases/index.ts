@@ -23,6 +23,7 @@ import { streaming } from './streaming.js'
 import { timers } from './timers.js'
 import { udp } from './udp.js'
 import { unix } from './unix.js'
+import { unixdgram } from './unixdgram.js'
 
 export const SUBJECTS: Record<string, Cases> = {
   framing,
@@ -44,6 +45,7 @@ export const SUBJECTS: Record<string, Cases> = {
   'PROXY protocol': proxy,
   'unix sockets': unix,
   UDP: udp,
+  'unix datagrams': unixdgram,
   'start and stop': shutdown,
   statistics,
   'bad input': badinput,
@@ -60,6 +62,7 @@ const FILES: Record<string, string> = {
   'PROXY protocol': 'proxy',
   'unix sockets': 'unix',
   UDP: 'udp',
+  'unix datagrams': 'unixdgram',
   'start and stop': 'shutdown',
   'bad input': 'badinput',
 }
