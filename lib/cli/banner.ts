@@ -16,13 +16,20 @@ function attempt(
 ): string {
   const nc = datagrams ? 'nc -u -w 1' : 'nc -w 1'
   const client =
-    family === 'unix' ? localClient(address) : `${nc} ${ANY.get(address) ?? address} ${port}`
+    family === 'unix'
+      ? localClient(address, datagrams)
+      : `${nc} ${ANY.get(address) ?? address} ${port}`
   return takesLines || datagrams ? `printf 'hello\\n' | ${client}` : client
 }
 
-/** nc knows no abstract names. */
-const localClient = (path: string): string =>
-  path.startsWith('@') ? `socat - ABSTRACT-CONNECT:${path.slice(1)}` : `nc -w 1 -U ${path}`
+/** nc knows no abstract names. A client of datagrams is answered where it has a name, too. */
+function localClient(path: string, datagrams: boolean): string {
+  if (!path.startsWith('@')) return datagrams ? `nc -u -w 1 -U ${path}` : `nc -w 1 -U ${path}`
+  const name = path.slice(1)
+  return datagrams
+    ? `socat -t 1 - ABSTRACT-SENDTO:${name},bind=${name}.client`
+    : `socat - ABSTRACT-CONNECT:${name}`
+}
 
 export interface Serving {
   engine: { name: string; description: string }

@@ -7,7 +7,6 @@ import { Detached, openOutput } from '../process/daemon.js'
 import { Notifier } from '../process/notify.js'
 import { Pidfile } from '../process/pidfile.js'
 import { reapOrphans } from '../process/reaper.js'
-import { isDatagram } from '../server/engineoptions.js'
 import type { UpgradeHooks } from '../server/pool/successor.js'
 import { complain } from './terminal.js'
 
@@ -39,7 +38,7 @@ export class Instance {
     this.#detached = detached
     this.#manager = managerOf(process.env)
     this.#notifier = Notifier.take(process.env, (line) => complain(`gaidaros: ${line}`))
-    this.descriptors = takeActivation(process.env, isDatagram(settings)).map(({ fd }) => fd)
+    this.descriptors = takeActivation(process.env, settings.protocol).map(({ fd }) => fd)
     if (detached !== undefined || origins.umask.kind !== 'default') process.umask(settings.umask)
     this.#output = detached === undefined ? -1 : openOutput(settings.logFile)
     this.#pidfilePath = settings.pidFile

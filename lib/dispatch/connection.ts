@@ -65,10 +65,9 @@ export class ClientConnection implements Connection {
   }
 
   get protocol(): Connection['protocol'] {
-    if (this.#host.engine.isDatagram) return 'UDP'
-
     // A proxy may have said another address of the peer, but never of ours.
     const { remote, proxy } = this.#info()
+    if (this.#host.engine.isDatagram) return remote.family === 'unix' ? 'unixdgram' : 'UDP'
     return (proxy?.address ?? remote).family === 'unix' ? 'unixsocket' : 'TCP'
   }
 

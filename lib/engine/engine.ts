@@ -122,6 +122,8 @@ export interface EngineOptions {
   compress: CompressOptions
   /** Datagrams instead of connections: each is a request, and a connection of its own. */
   datagrams: boolean
+  /** They come by unix sockets. */
+  local: boolean
   /** Bytes of the replies to a datagram by its own; 0: no limit. */
   amplification: number
   /** What connections are to have, where that is not their listener's business already. */
@@ -225,7 +227,7 @@ export interface ConnectionInfo {
   /** The peer, and the address that it connected to: as the proxy says, where there is one. */
   remote: Address
   local: Address
-  /** Of a unix socket. */
+  /** Of a unix socket: of a datagram its sender's. */
   credentials?: Credentials
   /** Where the connection came through a proxy. */
   proxy?: ProxyInfo
@@ -294,7 +296,7 @@ export interface EngineStats {
   datagrams_cut: number
   /** Replies that udp_amplification held back. */
   datagrams_held_back: number
-  /** Replies that the kernel did not take: no room, no route, too long. */
+  /** Replies that the kernel did not take: no room, no route, too long, nowhere to go. */
   datagrams_unsent: number
   /** Errors that ICMP has reported of replies. */
   icmp_errors: number

@@ -8,7 +8,11 @@ import type { Assignment } from './source.js'
 
 /** What only some protocols have. */
 const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
-  { to: /^unix/, options: /^socket_(?:path|mode|group)$/, wanted: 'protocol unixsocket' },
+  {
+    to: /^unix/,
+    options: /^socket_(?:path|mode|group)$/,
+    wanted: 'protocol unixsocket or unixdgram',
+  },
   { to: /^TCP$/, options: /^(?:tcp_.+|disable_nagle)$/, wanted: 'protocol TCP' },
   {
     to: /^(?:TCP|UDP)$/,
@@ -24,6 +28,7 @@ const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   },
 ]
 
+const DATAGRAMS = /^(?:UDP|unixdgram)$/
 /** Where datagrams are not handled in this version. */
 const ELSEWHERE = /^(?:thread|proc)/
 
@@ -39,11 +44,11 @@ export function ofProtocol(effective: Effective): Problem[] {
       : [about(assignment, `wanted ${rule.wanted}, but it is ${protocol}`)]
   })
   const handlerType = effective.get('handler_type') as Assignment
-  if (protocol === 'UDP' && ELSEWHERE.test(String(handlerType.value)))
+  if (DATAGRAMS.test(protocol) && ELSEWHERE.test(String(handlerType.value)))
     strange.push(
       about(
         handlerType,
-        'not available with protocol UDP in this version; wanted "", gthread or gthreadpool',
+        `not available with protocol ${protocol} in this version; wanted "", gthread or gthreadpool`,
       ),
     )
   const groups = effective.get('udp_multicast') as Assignment

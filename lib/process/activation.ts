@@ -9,6 +9,12 @@ type Environment = Record<string, string | undefined>
 const FIRST = 3
 const OWN = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID']
 
+/** What the protocols of datagrams want. */
+const DATAGRAMS: Readonly<Record<string, string>> = {
+  UDP: 'a UDP socket (ListenDatagram=)',
+  unixdgram: 'a unix socket of datagrams (ListenDatagram=)',
+}
+
 /** A listening socket that was handed over. */
 export interface Inherited {
   fd: number
@@ -18,13 +24,13 @@ export interface Inherited {
 
 /**
  * Takes the sockets that the environment promises, and removes its promise: programs that this one starts get none.
- * @param datagrams UDP sockets are wanted, and not listening ones
+ * @param protocol UDP and unixdgram want sockets of datagrams, and not listening ones
  * @returns nothing when the sockets are for another process, or there are none
  * @throws GaidarosError ERR_GAIDAROS_LISTEN when one is not of the kind that is served
  * @example
  * const sockets = takeActivation(process.env) // LISTEN_FDS=1: [{ fd: 3, name: 'unknown' }]
  */
-export function takeActivation(environment: Environment, datagrams = false): Inherited[] {
+export function takeActivation(environment: Environment, protocol = 'TCP'): Inherited[] {
   const [pid, count, names] = OWN.map((name) => environment[name])
   for (const name of OWN) delete environment[name]
   if (count === undefined || Number(pid) !== process.pid) return []
@@ -34,27 +40,28 @@ export function takeActivation(environment: Environment, datagrams = false): Inh
     fd: FIRST + i,
     name: named[i] || 'unknown',
   }))
-  for (const socket of sockets) check(socket, datagrams)
+  for (const socket of sockets) check(socket, protocol)
   return sockets
 }
 
-function check({ fd, name }: Inherited, datagrams: boolean): void {
-  const found = whatIs(fd, datagrams)
-  const wanted = datagrams
-    ? 'a UDP socket (ListenDatagram=)'
-    : 'a listening stream socket (ListenStream=)'
+function check({ fd, name }: Inherited, protocol: string): void {
+  const found = whatIs(fd, protocol)
+  const wanted = DATAGRAMS[protocol] ?? 'a listening stream socket (ListenStream=)'
   if (found !== undefined)
     throw refused(`LISTEN_FDS: descriptor ${fd} (${name}) is ${found}; wanted ${wanted}`)
 }
 
 /** What is wrong with a descriptor. */
-function whatIs(fd: number, wanted: boolean): string | undefined {
+function whatIs(fd: number, protocol: string): string | undefined {
   try {
     if (!fstatSync(fd).isSocket()) return 'no socket'
     if (native === undefined) return undefined // node:net finds out the rest when it listens
     const { family, stream, datagrams, listening } = native.describeSocket(fd)
     if (family === 'other') return 'a socket of a family that is not served'
-    if (wanted) return datagrams && family !== 'unix' ? undefined : 'no UDP socket'
+    if (protocol in DATAGRAMS) {
+      const isFit = datagrams && (family === 'unix') === (protocol === 'unixdgram')
+      return isFit ? undefined : `no socket of ${protocol}`
+    }
     if (!stream) return 'no stream socket'
     return listening ? undefined : 'not listening (Accept=yes is not supported)'
   } catch {

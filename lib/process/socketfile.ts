@@ -258,6 +258,7 @@ function checkLength(full: string, subject: Subject, first = subject === CONTROL
     throw refused(full, `is too long: wanted at most ${LONGEST} bytes`, subject)
 }
 
+// Whoever lives, and serves datagrams, refuses a stream by another error than one who is gone (connect(2), EPROTOTYPE).
 async function isAlive(path: string): Promise<boolean> {
   const socket = connect(path)
   try {

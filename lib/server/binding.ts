@@ -92,13 +92,15 @@ async function bindOnce<L extends Listener>(
 
 /** Whether a path is listened on, and no address. */
 export const isLocal = ({ protocol }: Pick<BindOptions, 'protocol'>): boolean =>
-  protocol === 'unixsocket'
+  protocol === 'unixsocket' || protocol === 'unixdgram'
 
 /** What listens on the path of the options. */
 export function pathSpec(options: BindOptions): ListenSpec & { path: string } {
   const { socketPath, backlog } = options
   const path = socketPath.startsWith('@') ? socketPath : resolve(socketPath)
-  return { path, address: '', port: 0, v6only: false, backlog, socket: socketOptions(options) }
+  const datagrams = isDatagram(options)
+  const socket = socketOptions(options)
+  return { path, address: '', port: 0, v6only: false, backlog, datagrams, socket }
 }
 
 /**

@@ -6,7 +6,8 @@ import type { Settings } from '../options/settings.js'
 import { socketOptions } from './socketoptions.js'
 
 /** Whether a request is a datagram, and not a part of a stream. */
-export const isDatagram = ({ protocol }: Pick<Settings, 'protocol'>): boolean => protocol === 'UDP'
+export const isDatagram = ({ protocol }: Pick<Settings, 'protocol'>): boolean =>
+  protocol === 'UDP' || protocol === 'unixdgram'
 
 /** Options for createEngine(). @param wantConnections to hear of each connection's beginning and end */
 export function engineOptions(
@@ -50,12 +51,13 @@ export function engineOptions(
 /** What of the settings an engine may not be able to do. */
 export const wishes = (
   settings: Settings,
-): Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams'> => ({
+): Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local'> => ({
   tcpCork: settings.tcpCork,
   busyPoll: settings.busyPoll,
   quickAck: settings.tcpQuickAck,
   socket: socketOptions(settings),
   datagrams: isDatagram(settings),
+  local: settings.protocol === 'unixdgram',
 })
 
 /** Limits and timers: milliseconds and bytes, 0 is off. */

@@ -145,6 +145,7 @@ LoopOptions read_options(const Napi::Object& object) {
   options.poll_timeout = number(object, "pollTimeout");
   options.limits = read_limits(object.Get("limits").As<Napi::Object>());
   options.datagrams.on = flag(object, "datagrams");
+  options.datagrams.local = flag(object, "local");
   options.datagrams.amplification = number(object, "amplification");
   options.proxy = read_proxy(object.Get("proxy").As<Napi::Object>());
   if (Napi::Value tls = object.Get("tls"); tls.IsObject()) {

@@ -4,6 +4,9 @@
 #include <cstring>
 #include <string>
 
+#include "../net/datagram.h"
+#include "../net/unix_address.h"
+
 namespace gaidaros {
 
 namespace {
@@ -14,6 +17,14 @@ void copy_path(char (&to)[Size], const std::string& path) {
 }
 
 }  // namespace
+
+void describe_sender(ConnectionMeta& meta, int fd, const LocalPeer& sender) {
+  sockaddr_storage storage{};
+  std::memcpy(&storage, &sender.name, sizeof sender.name);
+  meta.credentials = sender.credentials;
+  copy_path(meta.remote_path, unix_path(storage, sender.size));
+  copy_path(meta.local_path, local_path(fd));
+}
 
 ConnectionMeta meta_of(const Connection& connection) {
   ConnectionMeta meta;

@@ -27,6 +27,10 @@ struct ConnectionMeta {
   char local_path[110] = {};
 };
 
+struct LocalPeer;
+
+// Of a datagram by unix socket `fd`.
+void describe_sender(ConnectionMeta& meta, int fd, const LocalPeer& sender);
 // The local address is asked of the kernel.
 ConnectionMeta meta_of(const Connection& connection);
 std::vector<uint8_t> facts_of(const Connection& connection);

@@ -56,6 +56,11 @@ void Loop::take_datagram(uint16_t listener, uint32_t index) {
     if (!datagrams_->codec) return receiver.copy(index, to);
     std::copy(datagrams_->inflated.begin(), datagrams_->inflated.end(), to);
   };
+  if (receiver.is_local()) {
+    flights.at(slot).sender.local.place = slot;
+    if (datagrams_->senders.size() < flights.slots()) datagrams_->senders.resize(flights.slots());
+    datagrams_->senders[slot] = receiver.local_sender(index);
+  }
   Record& record = memory_.records[record_count_++];
   record = {static_cast<uint32_t>(RecordKind::request),
             slot,
@@ -123,6 +128,17 @@ void Loop::apply_datagram(uint32_t index) {
   }
 }
 
+// Where replies to a flight go, which may be over when they leave. False: its sender has no name.
+bool Loop::address_reply(const Flight& flight, PeerAddress& to) {
+  to = flight.sender;
+  if (to.family != AF_UNIX) return true;
+  const LocalPeer& sender = datagrams_->senders[to.local.place];
+  if (sender.size == 0) return false;
+  to.local.place = static_cast<uint32_t>(datagrams_->receivers.size());
+  datagrams_->receivers.push_back(sender);
+  return true;
+}
+
 // With copying_ the bytes do not outlive the call.
 void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
   bool is_copied = copying_;
@@ -154,17 +170,23 @@ void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
     arena_at_ += static_cast<uint32_t>(bytes.size());
     bytes = {copy, bytes.size()};
   }
-  datagrams_->out.push_back({listeners_[flight.listener].fd, flight.sender, bytes});
+  PeerAddress to;
+  if (!address_reply(flight, to)) {
+    stats_.datagrams_unsent++;
+    return;
+  }
+  datagrams_->out.push_back({listeners_[flight.listener].fd, to, bytes});
   if (!delivering_) host_.wake();
 }
 
 void Loop::flush_datagrams() {
   std::vector<OutgoingDatagram>& out = datagrams_->out;
   if (out.empty()) return;
-  Sent sent = send_datagrams(out, stats_.syscalls);
+  Sent sent = send_datagrams(out, datagrams_->receivers, stats_.syscalls);
   (datagrams_->codec ? stats_.compressed_bytes_out : stats_.bytes_out) += sent.bytes;
   stats_.datagrams_unsent += out.size() - sent.count;
   out.clear();
+  datagrams_->receivers.clear();
 }
 
 int64_t Loop::reply_datagram(ConnId id, std::span<const uint8_t> bytes, uint32_t flags) {
@@ -218,8 +240,11 @@ std::optional<ConnectionMeta> Loop::meta_of_datagram(ConnId id) {
   Flight* flight = datagrams_ ? datagrams_->flights.find(id) : nullptr;
   if (flight == nullptr) return std::nullopt;
   ConnectionMeta meta;
+  int fd = listeners_[flight->listener].fd;
   meta.remote = address_of(flight->sender);
-  meta.local = local_address(listeners_[flight->listener].fd);
+  meta.local = local_address(fd);
+  if (meta.remote.is_unix())
+    describe_sender(meta, fd, datagrams_->senders[flight->sender.local.place]);
   meta.bytes_in = flight->length;
   meta.bytes_out = flight->sent;
   meta.requests = 1;

@@ -12,9 +12,15 @@
 namespace gaidaros {
 
 struct Datagrams {
+  explicit Datagrams(bool local) : receiver(local) {}
+
   Flights flights;
   std::deque<LateFlight> late;  // answered by calls, oldest first
   std::vector<OutgoingDatagram> out;
+  // Where they come by unix sockets: who has sent the flights, by their places, and whom `out` is
+  // for.
+  std::vector<LocalPeer> senders;
+  std::vector<LocalPeer> receivers;
   DatagramReceiver receiver;
   std::optional<DatagramCodec> codec;  // where they are compressed
   std::vector<uint8_t> inflated;       // the datagram in hand

@@ -52,7 +52,7 @@ std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory m
     if (!loop->codecs_) return nullptr;
   }
   if (loop->options_.datagrams.on) {
-    loop->datagrams_ = std::make_unique<Datagrams>();
+    loop->datagrams_ = std::make_unique<Datagrams>(loop->options_.datagrams.local);
     if (loop->codecs_) loop->datagrams_->codec.emplace(*loop->codecs_);
     poller.send_batching = false;
   }

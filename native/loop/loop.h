@@ -322,6 +322,7 @@ class Loop final : private PollerSink {
   void take_datagram(uint16_t listener, uint32_t index);
   bool inflate_datagram(uint32_t index);
   void apply_datagram(uint32_t index);
+  bool address_reply(const Flight& flight, PeerAddress& to);
   void send_datagram(Flight& flight, std::span<const uint8_t> bytes);
   void flush_datagrams();
   int64_t reply_datagram(ConnId id, std::span<const uint8_t> bytes, uint32_t flags);

@@ -53,6 +53,7 @@ struct TlsOptions {
 // Datagrams instead of connections.
 struct DatagramOptions {
   bool on = false;
+  bool local = false;          // they come by unix sockets
   uint32_t amplification = 0;  // bytes of a reply to those of its request; 0: no limit
 };
 

@@ -70,15 +70,17 @@ int open_internet(const ListenOptions& options, int type, SystemError& error) {
   return bind_to(fd, storage, size, options, error);
 }
 
-int open_unix(const ListenOptions& options, SystemError& error) {
+int open_unix(const ListenOptions& options, int type, SystemError& error) {
   sockaddr_storage storage{};
   socklen_t size = unix_address(options.path, storage);
   if (size == 0) {
     error = {"bind", ENAMETOOLONG};
     return -1;
   }
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return fail(fd, "socket", error);
+  if (type == SOCK_DGRAM && !set(fd, SOL_SOCKET, SO_PASSCRED, 1))
+    return fail(fd, "setsockopt SO_PASSCRED", error);
   // The file takes over the socket's mode, so that nobody else can connect at any moment.
   fchmod(fd, S_IRUSR | S_IWUSR);
   return bind_to(fd, storage, size, options, error);
@@ -101,8 +103,8 @@ bool take_over(int fd, int name, int wanted, const std::optional<SocketOptions>&
 }  // namespace
 
 int open_listener(const ListenOptions& options, SystemError& error) {
-  int fd =
-      options.path.empty() ? open_internet(options, SOCK_STREAM, error) : open_unix(options, error);
+  int fd = options.path.empty() ? open_internet(options, SOCK_STREAM, error)
+                                : open_unix(options, SOCK_STREAM, error);
   return listen_on(fd, options, error);
 }
 
@@ -111,13 +113,15 @@ bool adopt_listener(int fd, const std::optional<SocketOptions>& options, SystemE
 }
 
 int open_datagram_socket(const ListenOptions& options, SystemError& error) {
-  return open_internet(options, SOCK_DGRAM, error);
+  return options.path.empty() ? open_internet(options, SOCK_DGRAM, error)
+                              : open_unix(options, SOCK_DGRAM, error);
 }
 
 bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options,
                            SystemError& error) {
   if (!take_over(fd, SO_TYPE, SOCK_DGRAM, options, error)) return false;
-  report_errors(fd, local_address(fd).is_v6());
+  Address local = local_address(fd);
+  local.is_unix() ? set(fd, SOL_SOCKET, SO_PASSCRED, 1) : report_errors(fd, local.is_v6());
   return true;
 }
 

@@ -33,7 +33,8 @@ int open_listener(const ListenOptions& options, SystemError& error);
 // it.
 bool adopt_listener(int fd, const std::optional<SocketOptions>& options, SystemError& error);
 
-// The same for datagrams: a bound, non-blocking UDP socket.
+// The same for datagrams: a bound, non-blocking UDP socket, or a unix one where there is a path,
+// which asks for its senders' credentials.
 int open_datagram_socket(const ListenOptions& options, SystemError& error);
 bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options, SystemError& error);
 

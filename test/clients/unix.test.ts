@@ -3,6 +3,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { native } from '../../lib/native.js'
 import { Command, temporary } from '../cli/command.js'
 import { lacking } from '../compiler.js'
 import { until } from '../conformance/deadline.js'
@@ -16,11 +17,17 @@ export const handleRequest = (head, { credentials }) => {
 }
 `
 
-async function start(t: Test, ...args: string[]): Promise<{ command: Command; path: string }> {
+const start = (t: Test, ...args: string[]) => startProtocol(t, 'unixsocket', ...args)
+
+async function startProtocol(
+  t: Test,
+  protocol: string,
+  ...args: string[]
+): Promise<{ command: Command; path: string }> {
   const folder = temporary(t)
   const path = join(folder, 's')
   const command = new Command(
-    ['--no-config', '--allow-root', '-P', 'unixsocket', '--socket-path', path, ...args],
+    ['--no-config', '--allow-root', '-P', protocol, '--socket-path', path, ...args],
     { cwd: folder },
   )
   t.teardown(() => command.stop())
@@ -38,6 +45,20 @@ t.test('nc, socat', async (t) => {
     const answer = await client(program, args, 'one\ntwo\n')
     if (answer === undefined) lacking(t, `${program} is not installed`)
     else t.equal(answer, 'one\ntwo\n', program)
+  }
+})
+
+t.test('datagrams: nc, socat', async (t) => {
+  if (native === undefined) return void t.pass('unixdgram', { skip: 'there is no addon' })
+  const { path } = await startProtocol(t, 'unixdgram', '-S', 'procpool', '-N', '2')
+  const clients: [string, string[]][] = [
+    ['nc', ['-u', '-w', '2', '-U', path]],
+    ['socat', ['-t', '5', '-', `UNIX-SENDTO:${path},bind=${path}.client`]],
+  ]
+  for (const [program, args] of clients) {
+    const answer = await client(program, args, 'hello\n')
+    if (answer === undefined) lacking(t, `${program} is not installed`)
+    else t.equal(answer, 'hello\n', program)
   }
 })
 

@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import tls from 'node:tls'
-import type { Coding, Method } from './coding.js'
+import { Coding, type Method } from './coding.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 import { Unfit } from './unfit.js'
 

@@ -96,7 +96,7 @@ export class Served {
 
   /** Where it listens, if `options` do not say. */
   private place({ protocol, socketPath }: Options): Options {
-    if (protocol !== 'unixsocket') return { host: '127.0.0.1', port: 0 }
+    if (!String(protocol).startsWith('unix')) return { host: '127.0.0.1', port: 0 }
     if (socketPath !== undefined) return {}
     this.folder = mkdtempSync(join(tmpdir(), 'gaidaros-'))
     return { socketPath: join(this.folder, 's') }

@@ -15,7 +15,7 @@ const isPool = ({ serverType }: Combination): boolean => serverType !== ''
 const RULES: Rule[] = [
   {
     where: hasWorkers,
-    cases: /^UDP: /,
+    cases: /^(?:UDP|unix datagrams): /,
     because: 'datagrams are handled in the loop in this version',
   },
   {

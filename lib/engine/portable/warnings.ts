@@ -8,7 +8,10 @@ interface Shortcoming {
   when?: (options: Wishes) => boolean
 }
 
-type Wishes = Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams'>
+type Wishes = Pick<
+  EngineOptions,
+  'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local'
+>
 
 /** node:net knows when keepalive begins, and nothing else of all this. */
 const isTuned = ({ quickAck, socket }: Wishes): boolean =>
@@ -62,6 +65,7 @@ const LACKING: Readonly<Record<string, (options: Wishes) => boolean>> = {
  * portableRefusal(options) // 'protocol UDP is without socket_mark, socket_dscp on the portable engine (node:dgram)'
  */
 export function portableRefusal(options: Wishes): string | undefined {
+  if (options.local) return 'protocol unixdgram: Node has no such sockets; wanted the native engine'
   if (!options.datagrams) return undefined
   const lacking = Object.keys(LACKING).filter((name) => LACKING[name]?.(options))
   return lacking.length === 0

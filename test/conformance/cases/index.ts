@@ -25,6 +25,7 @@ import { timers } from './timers.js'
 import { tls } from './tls.js'
 import { udp } from './udp.js'
 import { unix } from './unix.js'
+import { unixdgram } from './unixdgram.js'
 
 export const SUBJECTS: Record<string, Cases> = {
   framing,
@@ -48,6 +49,7 @@ export const SUBJECTS: Record<string, Cases> = {
   UDP: udp,
   TLS: tls,
   compression,
+  'unix datagrams': unixdgram,
   'start and stop': shutdown,
   statistics,
   'bad input': badinput,
@@ -65,6 +67,7 @@ const FILES: Record<string, string> = {
   'unix sockets': 'unix',
   UDP: 'udp',
   TLS: 'tls',
+  'unix datagrams': 'unixdgram',
   'start and stop': 'shutdown',
   'bad input': 'badinput',
 }
