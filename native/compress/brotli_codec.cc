@@ -32,6 +32,7 @@ struct Brotli {
   void (*destroy_decoder)(void*);
   int (*decompress)(void*, size_t* available_in, const uint8_t** next_in, size_t* available_out,
                     uint8_t** next_out, size_t* total_out);
+  int (*has_more_decoded)(const void*);
 
   bool load(std::string& error) {
     Library encoder("libbrotlienc.so.1", "libbrotli1");
@@ -44,7 +45,8 @@ struct Brotli {
       error = encoder.why();
     else if (!decoder.find("BrotliDecoderCreateInstance", create_decoder) ||
              !decoder.find("BrotliDecoderDestroyInstance", destroy_decoder) ||
-             !decoder.find("BrotliDecoderDecompressStream", decompress))
+             !decoder.find("BrotliDecoderDecompressStream", decompress) ||
+             !decoder.find("BrotliDecoderHasMoreOutput", has_more_decoded))
       error = decoder.why();
     return error.empty();
   }
@@ -117,7 +119,9 @@ class BrotliDecoder final : public Decoder {
     output = output.last(out_left);
     if (result == kResultError) return Progress::broken;
     if (result == kResultSuccess) return Progress::end;
-    return result == kResultMoreOutput ? Progress::room : Progress::more;
+    // Who has used up all input asks for more, even with output that did not fit.
+    bool is_full = result == kResultMoreOutput || brotli_.has_more_decoded(state_);
+    return is_full ? Progress::room : Progress::more;
   }
   bool reset() override { return false; }
 

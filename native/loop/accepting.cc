@@ -171,6 +171,8 @@ void Loop::introduced(Connection& connection) {
   if (!has_room) return close(connection, Reason::max_connections_per_ip);
   if (connection.opening) begin_opening(connection);
   announce(connection);
+  // Its time for the header is over, which may have been longer than that for what comes next.
+  arm(connection);
 }
 
 // The handler may hear of the connection, once all is agreed that stands before its first request.

@@ -10,8 +10,8 @@ import { lacking } from '../compiler.js'
 import {
   authority,
   type Identity,
-  otherServer,
   server as ofServer,
+  otherServer,
   stranger,
   user,
 } from '../conformance/certificates.js'
@@ -71,11 +71,10 @@ interface Typed {
  */
 function sClient(port: string, args: string[], ...typed: Typed[]): Promise<string> {
   const trust = ['-CAfile', authority().certFile, '-verify_return_error']
-  const child = spawn(
-    'openssl',
-    ['s_client', '-connect', `127.0.0.1:${port}`, ...trust, ...args],
-    { stdio: ['pipe', 'pipe', 'pipe'], timeout: SCLIENT_MS },
-  )
+  const child = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, ...trust, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    timeout: SCLIENT_MS,
+  })
   const waiting = typed.length === 0 ? [{ text: 'line\n' }] : [...typed]
   let said = ''
   const type = () => {

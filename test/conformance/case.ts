@@ -28,7 +28,7 @@ export class Context {
   /** A server that is constructed with the variant's options and `options`, not yet listening. */
   make(options: Options = {}): Served {
     const all = { ...this.variant.options, ...options }
-    const served = new Served(all, this.caseFile)
+    const served = new Served(all, this.caseFile, this.variant.ahead)
     this.started.push(served)
     return served
   }

@@ -18,6 +18,8 @@ export interface ClientOptions {
   tls?: tls.ConnectionOptions | undefined
   /** What it sends and expects is compressed on its way (default: as the server does it). */
   compress?: Method | 'none'
+  /** Goes ahead of all that, as it is: a PROXY header. */
+  ahead?: Buffer | undefined
 }
 
 /** How the server left: 'fin', 'reset', or undefined while it is still there. */
@@ -69,7 +71,7 @@ export class Client {
 
   private static async open(
     to: net.SocketConnectOpts,
-    { reading = true, tls: secure, compress = 'none' }: ClientOptions,
+    { reading = true, tls: secure, compress = 'none', ahead }: ClientOptions,
   ): Promise<Client> {
     const raw = new net.Socket({ allowHalfOpen: true })
     const client = secure === undefined ? new Client(raw) : undefined
@@ -79,6 +81,7 @@ export class Client {
     if (!isLocal) raw.setNoDelay(true)
     raw.connect(to)
     await within(once(raw, 'connect'), `connection to ${JSON.stringify(to)}`)
+    if (ahead !== undefined) raw.write(ahead)
     const connected = client ?? (await Client.secure(raw, secure, reading, compress))
     connected.isLocal = isLocal
     return connected

@@ -38,12 +38,15 @@ export class Served {
   /** Its clients speak TLS. */
   private readonly isSecure: boolean
   private readonly compress: Method | 'none'
+  private readonly ahead: Buffer | undefined
 
   /**
    * @param caseFile where the handler's functions stand, when they are to run in another thread or process
+   * @param ahead what its clients send ahead of all else
    * @throws Unfit when a function would look there at something of its case
    */
-  constructor(options: Options, caseFile?: string) {
+  constructor(options: Options, caseFile?: string, ahead?: Buffer) {
+    this.ahead = ahead
     this.isSecure = options['tlsCert'] !== undefined && options['tlsMode'] !== 'starttls'
     // A busy machine is slow to start processes; no case is about how long it takes.
     this.compress = (options['compress'] as Method | undefined) ?? 'none'
@@ -83,7 +86,9 @@ export class Served {
   }
 
   async connect(given: ClientOptions = {}): Promise<Client> {
-    const usual = { compress: this.compress, ...(this.isSecure && { tls: {} }) }
+    const { compress, ahead } = this
+    const host = this.addresses[0]?.family === 'IPv6' ? '::1' : '127.0.0.1'
+    const usual = { host, compress, ahead, ...(this.isSecure && { tls: {} }) }
     const options = { ...usual, ...given }
     const [address] = this.addresses
     const client =

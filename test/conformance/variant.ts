@@ -11,6 +11,8 @@ export interface Variant {
   options: Record<string, unknown>
   /** Handlers run in other threads or processes. */
   sent?: boolean
+  /** What each client sends ahead of all else. */
+  ahead?: Buffer
   /** Why a case ('subject: name') makes no sense here; undefined where it does. */
   unfit?: (title: string) => string | undefined
 }
@@ -78,6 +80,45 @@ export const overCompression = (variant: Variant, method: Method): Variant => ({
   // Bytes that are all the same are no bombs here.
   options: { ...variant.options, compress: method, inflateMax: 0, inflateRatio: 0 },
   unfit: (title) => OF_PLAIN.find(([titles]) => titles.test(title))?.[1] ?? variant.unfit?.(title),
+})
+
+/** What looks at addresses and ports of TCP over IPv4, or opens connections of its own. */
+const OF_IPV4 =
+  /^(?:addresses|PROXY protocol): |localAddress|per_ip|ip_version|two hundred connections that leave/
+
+/** The same over IPv6. */
+export const overIpv6 = (variant: Variant): Variant => ({
+  ...variant,
+  name: `${variant.name}, IPv6`,
+  options: { ...variant.options, host: '::1' },
+  unfit: (title) => (OF_IPV4.test(title) ? 'it has addresses of its own' : variant.unfit?.(title)),
+})
+
+export type ProxyVersion = 'v1' | 'v2'
+/** From a peer at 127.0.0.1, port 50000, to port 7000. */
+const HEADERS: Record<ProxyVersion, Buffer> = {
+  v1: Buffer.from('PROXY TCP4 127.0.0.1 127.0.0.1 50000 7000\r\n'),
+  v2: Buffer.from('0d0a0d0a000d0a515549540a2111000c7f0000017f000001c3501b58', 'hex'),
+}
+
+/** The same behind a proxy that says who its client is. */
+export const overProxy = (variant: Variant, version: ProxyVersion): Variant => ({
+  ...variant,
+  name: `${variant.name}, PROXY ${version}`,
+  options: {
+    ...variant.options,
+    proxyProtocol: version,
+    proxyAllowFrom: ['127.0.0.0/8', '::1'],
+    proxyTimeout: '10m',
+  },
+  ahead: HEADERS[version],
+  unfit: (title) => {
+    if (OF_TCP.test(title)) return 'it looks at addresses or segments'
+    // The header is among the bytes that came.
+    return /half a frame does not outlast|count connections, requests/.test(title)
+      ? 'it counts all bytes'
+      : variant.unfit?.(title)
+  },
 })
 
 /** True where a missing native engine is a failure and not a skip (CI). */

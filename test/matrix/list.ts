@@ -1,6 +1,13 @@
-// Prints the titles of all combinations, one a line; with --pairs of a few that cover all pairs. For scripts/matrix.mjs.
+// Prints the titles of all combinations, one a line: of -S, -X and engine, or with --streams of what streams go through;
+// with --pairs of a few that cover all pairs. For scripts/matrix.mjs.
 
-import { ALL, covering, titleOf } from './combination.js'
+import { ALL, titleOf } from './combination.js'
+import { covering } from './covering.js'
+import { STREAMS, titleOfStream } from './streams.js'
 
-const chosen = process.argv.includes('--pairs') ? covering(ALL) : ALL
-console.log(chosen.map(titleOf).join('\n'))
+const chosen = <T extends object>(all: readonly T[]): readonly T[] =>
+  process.argv.includes('--pairs') ? covering(all) : all
+const titles = process.argv.includes('--streams')
+  ? chosen(STREAMS).map(titleOfStream)
+  : chosen(ALL).map(titleOf)
+console.log(titles.join('\n'))

@@ -2,7 +2,8 @@
 // npm run test:matrix.
 
 import t from 'tap'
-import { ALL, covering } from '../matrix/combination.js'
+import { ALL } from '../matrix/combination.js'
+import { covering } from '../matrix/covering.js'
 import { keepOrder } from '../matrix/order.js'
 
 await keepOrder(t, covering(ALL))

@@ -114,6 +114,11 @@ const streams: Cases = {
     const sent = `${text(MIB).replaceAll('\n', ' ')}\n`
     await gives(t, served, method, DEFLATE[method](sent), sent)
   }),
+  ...each('a few bytes that become many', async (t, ctx, method) => {
+    const served = await serve(ctx, method, { inflateRatio: 0, maxFrameSize: '2m' })
+    const sent = `a\n${'x'.repeat(MIB)}\nb\n`
+    await gives(t, served, method, DEFLATE[method](sent), sent)
+  }),
   ...each('1 MiB of short lines each way, FIN behind them', async (t, ctx, method) => {
     const served = await serve(ctx, method)
     const sent = text(MIB)
