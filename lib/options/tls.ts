@@ -19,7 +19,10 @@ export function ofTls(effective: Effective): Problem[] {
   const problems: Problem[] = []
   if (length !== certificates.length)
     problems.push(
-      about(keys, `has ${length} files for ${certificates.length} of tls_cert; wanted one for each`),
+      about(
+        keys,
+        `has ${length} files for ${certificates.length} of tls_cert; wanted one for each`,
+      ),
     )
   const verify = current(effective, 'tls_verify')
   const authority = get('tls_ca')
@@ -54,6 +57,7 @@ function onRequest(effective: Effective): Problem[] {
       about(mode, `starttls wanted handler_type "", gthread or gthreadpool; it is ${handlerType}`),
     )
   const batch = effective.get('handle_batch') as Assignment
-  if (!isDefault(batch)) problems.push(about(mode, 'starttls wanted handle_request, not handle_batch'))
+  if (!isDefault(batch))
+    problems.push(about(mode, 'starttls wanted handle_request, not handle_batch'))
   return problems
 }

@@ -65,7 +65,8 @@ export function loadTls(
     const keyPath = tlsKey[i] ?? ''
     const chain = attempt('tls_cert', path, () => readCertificates(path))
     const key = attempt('tls_key', keyPath, () => readKey(keyPath))
-    if (chain !== undefined) for (const text of doubts(chain.list)) warn(`tls_cert: ${path} ${text}`)
+    if (chain !== undefined)
+      for (const text of doubts(chain.list)) warn(`tls_cert: ${path} ${text}`)
     if (chain !== undefined && key !== undefined && !chain.list[0]?.checkPrivateKey(key.key))
       problems.push(`tls_key: ${keyPath} is not the key of the first certificate in ${path}`)
     return { chain: chain?.pem ?? '', key: key?.pem ?? '' }
@@ -102,7 +103,8 @@ function doubts(list: readonly X509Certificate[], now = Date.now()): string[] {
   if (Date.parse(own.validTo) < now) texts.push(`has expired: it was valid until ${own.validTo}`)
   if (Date.parse(own.validFrom) > now) texts.push(`is not valid before ${own.validFrom}`)
   const odd = list.findIndex((each, i) => i > 0 && !list[i - 1]?.checkIssued(each))
-  if (odd > 0) texts.push(`is out of order: certificate ${odd + 1} has not issued the one before it`)
+  if (odd > 0)
+    texts.push(`is out of order: certificate ${odd + 1} has not issued the one before it`)
   return texts
 }
 
@@ -120,7 +122,9 @@ function refusals(settings: TlsSettings, { certificates, ciphers }: TlsOptions):
   if (bad !== undefined) return [`tls_ciphers: ${ciphers} is refused by OpenSSL (${bad})`]
   return certificates.flatMap(({ chain, key }, i) => {
     const why = attempt({ cert: chain, key })
-    return why === undefined ? [] : [`tls_cert: ${settings.tlsCert[i]} is refused by OpenSSL (${why})`]
+    return why === undefined
+      ? []
+      : [`tls_cert: ${settings.tlsCert[i]} is refused by OpenSSL (${why})`]
   })
 }
 

@@ -85,8 +85,14 @@ export class Security {
         (tickets === 0 ? constants.SSL_OP_NO_TICKET : 0),
       sessionTimeout: LIFETIME,
       // A session is resumed under the rules for clients that it was made under, and no others.
-      sessionIdContext: createHash('sha256').update(clients + ca).digest('hex').slice(0, 32),
-      ticketKeys: createHmac('sha512', ticketSecret).update(`portable ${hour}`).digest().subarray(0, 48),
+      sessionIdContext: createHash('sha256')
+        .update(clients + ca)
+        .digest('hex')
+        .slice(0, 32),
+      ticketKeys: createHmac('sha512', ticketSecret)
+        .update(`portable ${hour}`)
+        .digest()
+        .subarray(0, 48),
     }
   }
 }
@@ -95,9 +101,8 @@ export class Security {
 const SSL_OP_NO_RENEGOTIATION = 2 ** 30
 
 const choose = (identities: readonly Identity[], name: string): SecureContext | undefined =>
-  (
-    identities.find(({ certificate }) => certificate.checkHost(name) !== undefined) ?? identities[0]
-  )?.context
+  (identities.find(({ certificate }) => certificate.checkHost(name) !== undefined) ?? identities[0])
+    ?.context
 
 /** What was agreed on. */
 export function factsOf(socket: TLSSocket): TlsFacts {

@@ -2,7 +2,6 @@
 
 import net from 'node:net'
 import { type Case, type Cases, misbehave } from '../case.js'
-import { Client } from '../client.js'
 import { brief, PATIENT } from '../deadline.js'
 import type { Options } from '../served.js'
 

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import type { Test } from 'tap'
-import { Gaidaros } from '../../../lib/server/gaidaros.js'
 import type { Connection } from '../../../lib/handler/contract.js'
+import { Gaidaros } from '../../../lib/server/gaidaros.js'
 import type { Case, Cases, Context } from '../case.js'
 import {
   authority,
@@ -674,7 +674,12 @@ export const tls: Cases = {
   },
   'files that cannot be used': async (t, ctx) => {
     const { cert, key, certFile } = server()
-    await mistake(t, ctx, { tlsCert: '/nowhere/c.pem' }, /^tls_cert: \/nowhere\/c.pem is not there$/)
+    await mistake(
+      t,
+      ctx,
+      { tlsCert: '/nowhere/c.pem' },
+      /^tls_cert: \/nowhere\/c.pem is not there$/,
+    )
     await mistake(t, ctx, { tlsCert: file('c1', 'x') }, /tls_cert: .* no certificate in PEM/)
     const broken = file('c2', cert.replace(/[A-Za-z0-9]{20}/, '!'.repeat(20)))
     await mistake(t, ctx, { tlsCert: broken }, /tls_cert: .*certificate 1 in it cannot be read/)
