@@ -11,14 +11,17 @@ const ANY = new Map([
 
 /** `-w 1`: most kinds of nc would wait on after the answer. */
 function attempt(
-  { address, family, port }: Address,
-  { takesLines, datagrams }: Pick<Serving, 'takesLines' | 'datagrams'>,
+  place: Address,
+  { takesLines, datagrams, secure }: Pick<Serving, 'takesLines' | 'datagrams' | 'secure'>,
 ): string {
+  const { address, family, port } = place
   const nc = datagrams ? 'nc -u -w 1' : 'nc -w 1'
-  const client =
+  const plainClient = () =>
     family === 'unix'
       ? localClient(address, datagrams)
       : `${nc} ${ANY.get(address) ?? address} ${port}`
+  // openssl knows no abstract names; what to do there is the user's to say.
+  const client = secure && !address.startsWith('@') ? secureClient(place) : plainClient()
   return takesLines || datagrams ? `printf 'hello\\n' | ${client}` : client
 }
 
@@ -31,12 +34,21 @@ function localClient(path: string, datagrams: boolean): string {
     : `socat - ABSTRACT-CONNECT:${name}`
 }
 
+/** It ends when the server ends the connection. */
+function secureClient({ address, family, port }: Address): string {
+  const host = ANY.get(address) ?? address
+  const place = family === 'IPv6' ? `[${host}]:${port}` : `${host}:${port}`
+  return `openssl s_client -quiet ${family === 'unix' ? `-unix ${address}` : `-connect ${place}`}`
+}
+
 export interface Serving {
   engine: { name: string; description: string }
   addresses: readonly Address[]
   /** Requests are lines, as far as the options say. */
   takesLines: boolean
   datagrams: boolean
+  /** TLS begins with the first byte. */
+  secure: boolean
 }
 
 /** The lines. */

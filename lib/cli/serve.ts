@@ -12,6 +12,7 @@ import { isDatagram } from '../server/engineoptions.js'
 import { Gaidaros } from '../server/gaidaros.js'
 import { ownLogs } from '../server/ownsettings.js'
 import type { HeldSocket } from '../server/pool/sockets.js'
+import { hasTls } from '../tls/load.js'
 import { banner } from './banner.js'
 import { EXIT, failureLines } from './failure.js'
 import { Instance } from './instance.js'
@@ -120,7 +121,10 @@ class Foreground implements SignalTargets {
     const { engine, addresses } = this.#server
     if (engine) {
       const datagrams = isDatagram(this.#settings)
-      say(...banner({ engine, addresses, takesLines: takesLines(this.#settings), datagrams }))
+      const { tlsMode } = this.#settings
+      const secure = hasTls(this.#settings) && tlsMode === 'implicit'
+      const lines = takesLines(this.#settings)
+      say(...banner({ engine, addresses, takesLines: lines, datagrams, secure }))
       this.#note('info', 'serving', {
         pid: process.pid,
         addresses: addresses.map(endpoint).join(', '),

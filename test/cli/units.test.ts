@@ -90,15 +90,17 @@ t.test('the banner names addresses that can be connected to', async (t) => {
   const v6: Address = { address: '::', family: 'IPv6', port: 7000 }
   t.equal(endpoint(v6), '[::]:7000')
   const engine = { name: 'portable', description: 'node:net' }
-  const lines = banner({ engine, addresses: [v6], takesLines: true, datagrams: false })
+  const kind = { engine, addresses: [v6], datagrams: false, secure: false }
+  const lines = banner({ ...kind, takesLines: true })
   t.match(lines[0], /^Gaidaros \d+\.\d+\.\d+, portable engine: node:net$/)
   t.strictSame(lines.slice(1), [
     'listening on [::]:7000',
     "try it: printf 'hello\\n' | nc -w 1 ::1 7000",
   ])
-  t.match(
-    banner({ engine, addresses: [v6], takesLines: false, datagrams: false }).at(-1),
-    /^try it: nc -w 1 ::1 7000$/,
+  t.match(banner({ ...kind, takesLines: false }).at(-1), /^try it: nc -w 1 ::1 7000$/)
+  t.equal(
+    banner({ ...kind, takesLines: true, secure: true }).at(-1),
+    "try it: printf 'hello\\n' | openssl s_client -quiet -connect [::1]:7000",
   )
 })
 
