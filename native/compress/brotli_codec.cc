@@ -15,7 +15,6 @@ constexpr int kOperationFlush = 1;  // BROTLI_OPERATION_FLUSH
 constexpr int kOperationFinish = 2;
 constexpr int kResultError = 0;  // BROTLI_DECODER_RESULT_ERROR
 constexpr int kResultSuccess = 1;
-constexpr int kResultMoreOutput = 3;
 
 constexpr int kUsualLevel = 4;
 constexpr int kUsualWindow = 18;  // the library's own choice is 22, some 10 MiB for an encoder
@@ -117,7 +116,8 @@ class BrotliDecoder final : public Decoder {
     output = output.last(out_left);
     if (result == kResultError) return Progress::broken;
     if (result == kResultSuccess) return Progress::end;
-    return result == kResultMoreOutput ? Progress::room : Progress::more;
+    // It asks for input also where what it has made did not fit.
+    return out_left == 0 ? Progress::room : Progress::more;
   }
   bool reset() override { return false; }
 
