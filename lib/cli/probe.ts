@@ -30,6 +30,9 @@ function nativeFacts(probe: NativeProbe): Fact[] {
     feature('-T level', undefined),
     feature('batched sends', aged(why(probe.sendBatching), MINIMUM.batchedSends)),
     feature('-T completion', aged(why(probe.completion), MINIMUM.completion)),
+    ...Object.entries(probe.compress ?? {}).map(([method, lack]) =>
+      feature(`-z ${method}`, lack === '' ? undefined : lack),
+    ),
   ]
 }
 
