@@ -30,6 +30,9 @@ function nativeFacts(probe: NativeProbe): Fact[] {
     feature('batched sends', aged(why(probe.sendBatching), MINIMUM.batchedSends)),
     feature('-T completion', aged(why(probe.completion), MINIMUM.completion)),
     feature('TLS', why(probe.tls)),
+    ...Object.entries(probe.compress ?? {}).map(([method, lack]) =>
+      feature(`-z ${method}`, lack === '' ? undefined : lack),
+    ),
   ]
 }
 

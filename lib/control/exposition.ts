@@ -85,6 +85,18 @@ function traffic({ total }: Snapshot): string[] {
     metric('counter', 'replies_total', 'Requests answered.', total.replies),
     metric('counter', 'received_bytes_total', 'Bytes received.', total.bytes_in),
     metric('counter', 'sent_bytes_total', 'Bytes sent.', total.bytes_out),
+    metric(
+      'counter',
+      'received_compressed_bytes_total',
+      'What the received bytes were inflated from.',
+      total.compressed_bytes_in,
+    ),
+    metric(
+      'counter',
+      'sent_compressed_bytes_total',
+      'What the sent bytes were compressed to.',
+      total.compressed_bytes_out,
+    ),
     metric('counter', 'batches_total', 'Crossings into the handler.', total.batches),
     metric('counter', 'records_total', 'Requests and events that crossed.', total.records),
     metric('counter', 'turns_total', 'Turns of the event loops.', total.turns),
@@ -103,6 +115,12 @@ function faults({ total }: Snapshot): string[] {
     metric('counter', 'dropped_frames_total', 'Unfinished requests.', total.dropped_frames),
     metric('counter', 'accept_errors_total', 'Errors of accept().', total.accept_errors),
     metric('counter', 'datagrams_cut_total', 'Datagrams that were too long.', total.datagrams_cut),
+    metric(
+      'counter',
+      'datagrams_corrupt_total',
+      'Datagrams that did not inflate.',
+      total.datagrams_corrupt,
+    ),
     metric(
       'counter',
       'datagrams_held_back_total',

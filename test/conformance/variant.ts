@@ -63,7 +63,7 @@ export const overTls = (variant: Variant): Variant => ({
 const OF_PLAIN: readonly (readonly [titles: RegExp, why: string])[] = [
   [/^(?:compression|PROXY protocol|UDP): /, 'compression has cases of its own'],
   [
-    /never reads?\b|beyond output_limit|beyond the high-water mark|bytes that were not sent/,
+    /never reads?\b|says false above|beyond output_limit|beyond the high-water mark|bytes that were not sent/,
     'what is all the same compresses well and fills no socket',
   ],
   [
