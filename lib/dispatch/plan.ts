@@ -40,3 +40,9 @@ export interface HandlerPlan {
   /** A request may run twice: one whose worker died is given to another. */
   idempotent?: boolean
 }
+
+/** A datagram is a request, whatever the framer would make of its bytes, and has no beginning and no end of its own. */
+export function planForDatagrams(plan: HandlerPlan): HandlerPlan {
+  const { framing: _framing, opened: _opened, closed: _closed, ...rest } = plan
+  return { ...rest, framer: { kind: 'chunk' } }
+}

@@ -80,4 +80,6 @@ export const REPLY_FLAG = {
   end: 2,
   /** Put the framer's delimiter or prefix back (strip). */
   frame: 4,
+  /** From a worker: it has no bytes, but it is a reply, as a datagram without any is. */
+  empty: 8,
 } as const

@@ -43,6 +43,7 @@ export function createWorkerEngine(
 class SharedMemoryEngine implements WorkerEngine {
   readonly name = 'native'
   readonly description = 'worker'
+  readonly isDatagram: boolean
   readonly records: Uint32Array
   readonly replies: Uint32Array
   readonly out: Buffer
@@ -51,6 +52,7 @@ class SharedMemoryEngine implements WorkerEngine {
   readonly #core: WorkerCore
 
   constructor(addon: Addon, spec: WorkerSpec, host: EngineHost, spent: () => void) {
+    this.isDatagram = spec.datagrams
     this.#core = new addon.WorkerEngine(
       spec,
       (count, slab, bigs) => {
@@ -67,8 +69,6 @@ class SharedMemoryEngine implements WorkerEngine {
     this.replies = new Uint32Array(this.#core.replies)
     this.out = Buffer.from(this.#core.out)
   }
-
-  readonly isDatagram = false
 
   /** The server's business. */
   listen(): never {

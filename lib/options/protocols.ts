@@ -28,10 +28,6 @@ const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   },
 ]
 
-const DATAGRAMS = /^(?:UDP|unixdgram)$/
-/** Where datagrams are not handled in this version. */
-const ELSEWHERE = /^(?:thread|proc)/
-
 /** Options that were given and that the protocol does not have, and what it wants. */
 export function ofProtocol(effective: Effective): Problem[] {
   const protocol = String(current(effective, 'protocol'))
@@ -43,14 +39,6 @@ export function ofProtocol(effective: Effective): Problem[] {
       ? []
       : [about(assignment, `wanted ${rule.wanted}, but it is ${protocol}`)]
   })
-  const handlerType = effective.get('handler_type') as Assignment
-  if (DATAGRAMS.test(protocol) && ELSEWHERE.test(String(handlerType.value)))
-    strange.push(
-      about(
-        handlerType,
-        `not available with protocol ${protocol} in this version; wanted "", gthread or gthreadpool`,
-      ),
-    )
   const groups = effective.get('udp_multicast') as Assignment
   const none = (groups.value as readonly string[]).find((text) => !isMulticast(text))
   if (none !== undefined)

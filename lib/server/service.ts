@@ -2,7 +2,7 @@
 // handler's plan. Decides nothing about when and where; knows nothing of other processes.
 
 import { Dispatcher } from '../dispatch/dispatcher.js'
-import type { HandlerPlan } from '../dispatch/plan.js'
+import { type HandlerPlan, planForDatagrams } from '../dispatch/plan.js'
 import {
   type HandlerPool,
   type HandlerWorker,
@@ -51,10 +51,7 @@ export async function loadPlan(
 ): Promise<HandlerPlan> {
   const allowCode = allowsCode(settings)
   const plan = await resolveHandler(settings as HandlerSettings, { allowCode, base, fresh })
-  if (!isDatagram(settings)) return plan
-  // A datagram is a request, whatever the handler's framer would make of its bytes.
-  const { framing: _, ...rest } = plan
-  return { ...rest, framer: { kind: 'chunk' } }
+  return isDatagram(settings) ? planForDatagrams(plan) : plan
 }
 
 export class Service {

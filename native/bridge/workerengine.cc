@@ -54,6 +54,7 @@ WorkerEngine::WorkerEngine(const Napi::CallbackInfo& info)
   server_bell_ = options.Get("serverBell").ToNumber().Int32Value();
   one_shot_ = options.Get("oneShot").ToBoolean();
   sticky_ = options.Get("sticky").ToBoolean();
+  datagrams_ = options.Get("datagrams").ToBoolean();
   high_water_ = number("highWater");
   stall_warning_ = number("stallWarning");
   framer_ = read_framer(options.Get("framer").As<Napi::Object>());

@@ -24,9 +24,9 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new WorkerEngine({ memory, workers, index, bell, serverBell, oneShot, sticky, framer,
-  // highWater, stallWarning }, turn, spent, stalled): `turn` and `stalled` as for Engine; `spent()`
-  // is called when a one-shot worker has had its request.
+  // new WorkerEngine({ memory, workers, index, bell, serverBell, oneShot, sticky, datagrams,
+  // framer, highWater, stallWarning }, turn, spent, stalled): `turn` and `stalled` as for Engine;
+  // `spent()` is called when a one-shot worker has had its request.
   explicit WorkerEngine(const Napi::CallbackInfo& info);
   ~WorkerEngine() override;
 
@@ -125,6 +125,7 @@ class WorkerEngine final : public Napi::ObjectWrap<WorkerEngine> {
   int epoll_ = -1;  // the bell, and libuv's own
   bool one_shot_ = false;
   bool sticky_ = false;
+  bool datagrams_ = false;
   uint32_t high_water_ = 0;
   uint32_t stall_warning_ = 0;  // milliseconds; 0: off
   std::unique_ptr<Framer> framer_;

@@ -40,8 +40,11 @@ uint32_t WorkerEngine::answer(uint32_t index) {
   }
   std::span<const uint8_t> bytes = answer_bytes(index);
   if (!(reply.kind & kReplyEnd) && !bytes.empty()) run = extend_run(index, bytes);
-  say(WorkerSays::reply, reply.kind & kReplyEnd ? kReplyLast : 0, record.slot, record.generation,
-      record.sequence, tickets_[index], bytes, run);
+  uint32_t flags = reply.kind & kReplyEnd ? kReplyLast : 0;
+  bool is_none = static_cast<Answer>(reply.kind & 0xff) == Answer::none;
+  if (bytes.empty() && !is_none) flags |= kReplyEmpty;
+  say(WorkerSays::reply, flags, record.slot, record.generation, record.sequence, tickets_[index],
+      bytes, run);
   return run;
 }
 
@@ -98,6 +101,8 @@ std::span<const uint8_t> WorkerEngine::framed_again(std::span<const uint8_t> pay
 void WorkerEngine::say(WorkerSays what, uint32_t flags, uint32_t slot, uint32_t generation,
                        uint32_t sequence, uint32_t ticket, std::span<const uint8_t> bytes,
                        uint32_t count) {
+  // A datagram does not travel in parts. So much is too long for the server, too.
+  if (datagrams_ && bytes.size() > kPartBytes) bytes = bytes.first(kPartBytes);
   Entry entry{static_cast<uint32_t>(what) | flags << kSaysFlags | (count - 1) << kRunShift,
               slot,
               generation,
@@ -179,10 +184,11 @@ Napi::Value WorkerEngine::reply(const Napi::CallbackInfo& info) {
   std::span<const uint8_t> bytes = bytes_of(info[3]);
   uint32_t flags = number_at(info, 4);
   if (flags & kReplyFrame) bytes = framed_again(bytes);
+  if (bytes.empty() && info[3].IsTypedArray()) flags |= kReplyEmpty;
   bool more = flags & kReplyMore;
   uint32_t ticket = more ? UINT32_MAX : land({slot, generation, sequence});
-  say(WorkerSays::reply, flags & (kReplyMore | kReplyLast), slot, generation, sequence, ticket,
-      bytes);
+  say(WorkerSays::reply, flags & (kReplyMore | kReplyLast | kReplyEmpty), slot, generation,
+      sequence, ticket, bytes);
   auto size = static_cast<uint32_t>(bytes.size());
   return Napi::Number::New(env_,
                            more ? static_cast<double>(count_waiting(slot, generation, size)) : 0.0);

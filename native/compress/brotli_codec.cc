@@ -15,6 +15,7 @@ constexpr int kOperationFlush = 1;  // BROTLI_OPERATION_FLUSH
 constexpr int kOperationFinish = 2;
 constexpr int kResultError = 0;  // BROTLI_DECODER_RESULT_ERROR
 constexpr int kResultSuccess = 1;
+constexpr int kResultMoreOutput = 3;
 
 constexpr int kUsualLevel = 4;
 constexpr int kUsualWindow = 18;  // the library's own choice is 22, some 10 MiB for an encoder

@@ -116,8 +116,7 @@ void Loop::apply_datagram(uint32_t index) {
     case Answer::failed:
       return end_flight(id.slot, Reason::handler_error);
     case Answer::later:
-      datagrams_->late.push_back({id, now_});
-      return;
+      return datagrams_->expect(id, now_);
     default:
       // An empty reply is a datagram, no reply is none.
       if (static_cast<Answer>(reply.kind & 0xff) != Answer::none)
@@ -126,6 +125,12 @@ void Loop::apply_datagram(uint32_t index) {
       stats_.replies++;
       end_flight(id.slot, Reason::done);
   }
+}
+
+void Loop::hand_over_datagram(const Record& record) {
+  auto kind = static_cast<RecordKind>(record.kind & 0xff);
+  if (kind == RecordKind::closed) return datagrams_->flights.told(record.slot);
+  datagrams_->expect({record.slot, record.generation}, now_);
 }
 
 // Where replies to a flight go, which may be over when they leave. False: its sender has no name.
@@ -226,8 +231,7 @@ void Loop::expire_flights() {
   bool over = closing_ && static_cast<int32_t>(now_ - close_at_) >= 0;
   std::deque<LateFlight>& late = datagrams_->late;
   while (!late.empty()) {
-    const Flight* flight = datagrams_->flights.find(late.front().id);
-    bool is_live = flight != nullptr && flight->live;
+    bool is_live = datagrams_->flights.is_live(late.front().id);
     bool is_due = limit > 0 && now_ - late.front().since >= limit;
     if (is_live && !is_due && !over) break;
     uint32_t slot = late.front().id.slot;

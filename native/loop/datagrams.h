@@ -14,6 +14,15 @@ namespace gaidaros {
 struct Datagrams {
   explicit Datagrams(bool local) : receiver(local) {}
 
+  // It is answered by a call. Those that have been answered leave the list with the oldest that has
+  // not, or when they are most of it.
+  void expect(ConnId id, uint32_t now) {
+    constexpr size_t kFew = 1024;
+    if (late.size() > kFew + 2 * size_t{flights.live()})
+      std::erase_if(late, [this](const LateFlight& flight) { return !flights.is_live(flight.id); });
+    late.push_back({id, now});
+  }
+
   Flights flights;
   std::deque<LateFlight> late;  // answered by calls, oldest first
   std::vector<OutgoingDatagram> out;

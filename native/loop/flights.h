@@ -33,6 +33,10 @@ class Flights {
     bool known = flight.live || flight.mourned;
     return known && flight.generation == id.generation ? &flight : nullptr;
   }
+  bool is_live(ConnId id) {
+    const Flight* flight = find(id);
+    return flight != nullptr && flight->live;
+  }
   Flight& at(uint32_t slot) { return places_[slot]; }
   uint32_t slots() const { return static_cast<uint32_t>(places_.size()); }
   // Its place may be given away, unless its end is still to be told.

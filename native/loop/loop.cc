@@ -224,6 +224,7 @@ uint32_t Loop::apply(uint32_t index, uint32_t count) {
 }
 
 void Loop::hand_over(const Record& record, uint32_t count) {
+  if (datagrams_) return hand_over_datagram(record);
   Connection* connection = table_.find({record.slot, record.generation});
   if (connection == nullptr) return;
   auto kind = static_cast<RecordKind>(record.kind & 0xff);
@@ -293,6 +294,16 @@ std::span<const uint8_t> Loop::answer_bytes(const Record& record, const Reply& r
     default:
       return {};
   }
+}
+
+bool Loop::is_open(ConnId id) {
+  if (datagrams_) return datagrams_->flights.is_live(id);
+  const Connection* connection = table_.find(id);
+  return connection != nullptr && connection->live();
+}
+
+bool Loop::is_known(ConnId id) {
+  return datagrams_ ? datagrams_->flights.find(id) != nullptr : table_.find(id) != nullptr;
 }
 
 // Frees what was buried; only here do slots change hands, so that no event of this turn can meet a

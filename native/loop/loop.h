@@ -142,6 +142,10 @@ class Loop final : private PollerSink {
   const Connection* find(ConnId id) { return table_.find(id); }
   // The same of a datagram.
   std::optional<ConnectionMeta> meta_of_datagram(ConnId id);
+  // A connection, or a datagram, that can be answered; one that is known is so until its closed
+  // record was delivered.
+  bool is_open(ConnId id);
+  bool is_known(ConnId id);
   uint32_t datagrams_in_flight() const;
 
   // Stops accepting, ends what is idle, lets the rest finish for `grace_ms`, then closes it.
@@ -322,6 +326,7 @@ class Loop final : private PollerSink {
   void take_datagram(uint16_t listener, uint32_t index);
   bool inflate_datagram(uint32_t index);
   void apply_datagram(uint32_t index);
+  void hand_over_datagram(const Record& record);
   bool address_reply(const Flight& flight, PeerAddress& to);
   void send_datagram(Flight& flight, std::span<const uint8_t> bytes);
   void flush_datagrams();

@@ -54,6 +54,10 @@ int64_t Loop::reply(ConnId id, uint32_t sequence, std::span<const uint8_t> bytes
 }
 
 void Loop::answer(ConnId id, uint32_t sequence, uint32_t count, std::span<const uint8_t> bytes) {
+  if (datagrams_) {
+    reply_datagram(id, bytes, 0);
+    return;
+  }
   Connection* connection = table_.find(id);
   if (connection == nullptr || !connection->live()) return;
   respond(*connection, sequence, bytes, {count, false, false});

@@ -58,8 +58,7 @@ void Pool::note_answers(Loop& loop, Member& member, uint32_t first, uint32_t run
   for (uint32_t i = first; i < first + run; i++) {
     const Entry& entry = member.in.entry(i);
     ConnId id{entry.slot, entry.generation};
-    const Connection* connection = loop.find(id);
-    if (connection == nullptr || !connection->live()) return;
+    if (!loop.is_open(id)) return;
     NoteKind kind = flags_of(entry) & kReplyMore ? NoteKind::piece : NoteKind::answered;
     journal_->add(kind, id, entry.sequence, entry.length, place_of(member));
   }

@@ -287,11 +287,14 @@ void Pool::assign(Loop& loop, Member& member, Entry entry, const Cargo& cargo) {
 
 // What the handler may ask of its connection object; the local address is asked of the kernel once.
 void Pool::tell(Loop& loop, Member& member, ConnId id) {
-  const Connection* connection = loop.find(id);
-  if (connection == nullptr) return;
-  ConnectionMeta meta = meta_of(*connection);
-  std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(&meta), sizeof meta);
-  std::vector<uint8_t> facts = facts_of(*connection);
+  std::optional<ConnectionMeta> meta = loop.meta_of_datagram(id);
+  std::vector<uint8_t> facts;
+  if (const Connection* connection = meta ? nullptr : loop.find(id)) {
+    meta = meta_of(*connection);
+    facts = facts_of(*connection);
+  }
+  if (!meta) return;
+  std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(&*meta), sizeof *meta);
   give(member, {kEntryMeta, id.slot, id.generation, 0, 0, 0, 0, 0}, {bytes, facts});
 }
 
@@ -361,7 +364,7 @@ void Pool::pump(Loop& loop) {
   while (!queue_.empty()) {
     Item& item = queue_.front();
     ConnId id{item.entry.slot, item.entry.generation};
-    bool is_gone = loop.find(id) == nullptr;
+    bool is_gone = !loop.is_known(id);
     Member* member = is_gone ? nullptr : choose(id);
     if (!is_gone && member == nullptr) return;
     if (member != nullptr) assign(loop, *member, item.entry, {{}, item.bytes});
@@ -384,8 +387,7 @@ void Pool::awake() {
 bool Pool::is_orphaned(Loop& loop, const Member& member) const {
   if (!options_.one_shot || !member.live || member.in_flight == 0) return false;
   return std::none_of(member.flights.begin(), member.flights.end(), [&loop](const Flight& flight) {
-    const Connection* connection = flight.open != 0 ? loop.find(flight.id) : nullptr;
-    return connection != nullptr && connection->live();
+    return flight.open != 0 && loop.is_open(flight.id);
   });
 }
 

@@ -12,18 +12,22 @@ import { until } from '../conformance/deadline.js'
 import { refuse, VARIANTS } from '../conformance/variant.js'
 import { client } from './client.js'
 
-async function start(t: Test, ...args: string[]): Promise<number> {
+const start = async (t: Test, ...args: string[]): Promise<number> =>
+  (await startCommand(t, ...args)).port()
+
+async function startCommand(t: Test, ...args: string[]): Promise<Command> {
   const local = ['--no-config', '--allow-root', '-P', 'UDP', '-h', '127.0.0.1', '-p', '0']
   const command = new Command([...local, ...args])
   t.teardown(() => command.stop())
-  return command.port()
+  await command.port()
+  return command
 }
 
-/** The answer of some server process, from a socket of its own each time. */
-const ask = (port: number): Promise<number> =>
+/** The answer, a number, of some process; from a socket of its own each time. */
+const ask = (port: number, request = 'who'): Promise<number> =>
   new Promise((resolve) => {
     const socket = createSocket('udp4')
-    const send = () => socket.send('who', port, '127.0.0.1')
+    const send = () => socket.send(request, port, '127.0.0.1')
     const again = setInterval(send, 1000)
     socket.on('message', (answer) => {
       clearInterval(again)
@@ -33,7 +37,9 @@ const ask = (port: number): Promise<number> =>
     send()
   })
 
-for (const engine of native === undefined ? ['portable'] : ['native', 'portable'])
+const ENGINES = native === undefined ? ['portable'] : ['native', 'portable']
+
+for (const engine of ENGINES)
   t.test(`server processes share the port: ${engine} engine`, async (t) => {
     const args = [
       '--engine',
@@ -53,6 +59,20 @@ for (const engine of native === undefined ? ['portable'] : ['native', 'portable'
       () => 'an answer of the other, or of who has come in its place',
     )
     t.ok((await ask(port)) > 0)
+  })
+
+for (const engine of ENGINES)
+  t.test(`a worker dies with a datagram: ${engine} engine`, async (t) => {
+    const handler = 'r => r[0] === 33 ? process.kill(process.pid, "SIGKILL") : String(process.pid)'
+    const pool = ['-X', 'procpool', '-n', '1', '-M', handler, '--allow-code']
+    const command = await startCommand(t, '--engine', engine, ...pool)
+    const port = await command.port()
+    const first = await ask(port)
+    const bad = createSocket('udp4')
+    bad.send('!', port, '127.0.0.1')
+    await command.until(/worker_lost/)
+    bad.close()
+    t.not(await ask(port), first, 'another has come in its place')
   })
 
 const reason = await unavailable(VARIANTS.edge)

@@ -14,9 +14,14 @@ const isPool = ({ serverType }: Combination): boolean => serverType !== ''
 
 const RULES: Rule[] = [
   {
+    where: isOneShot,
+    cases: /^UDP: /,
+    because: 'thread and proc: clients of the case ask again before so many workers have started',
+  },
+  {
     where: hasWorkers,
-    cases: /^(?:UDP|unix datagrams): /,
-    because: 'datagrams are handled in the loop in this version',
+    cases: /^unix datagrams: descriptors/,
+    because: 'the descriptors that come and go may be those of workers',
   },
   {
     where: isOneShot,

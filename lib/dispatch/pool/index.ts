@@ -68,7 +68,9 @@ export function makeHandlerPool({
   const type = settings.handlerType as HandlerType
   const workers = workersOf(type)
   if (workers === undefined) return undefined
-  if (workers.oneShot && plan.framer.kind === 'chunk')
+  const datagrams = engine.isDatagram
+  const chunks = plan.framer.kind === 'chunk' && !datagrams
+  if (workers.oneShot && chunks)
     throw new GaidarosError(
       'ERR_GAIDAROS_HANDLER',
       `handler_type ${type}: end_request or split_request is a function, whose worker has to stay with the connection; wanted a declared framer, or handler_type ${type}pool`,
@@ -79,7 +81,6 @@ export function makeHandlerPool({
       `handler_type ${type}: opened and closed are hooks, and no worker stays with a connection to call them; wanted none, or handler_type ${type}pool`,
     )
   const { outputHighWater, maxFrameSize, maxPipelined, stallWarning } = settings
-  const chunks = plan.framer.kind === 'chunk'
   return new HandlerPool({
     ...workers,
     pool: engine.pool,
@@ -89,7 +90,7 @@ export function makeHandlerPool({
     idempotent: plan.idempotent ?? false,
     handlerTimeout: settings.handlerTimeout,
     job: {
-      spec: { framer: plan.framer, highWater: outputHighWater, stallWarning },
+      spec: { framer: plan.framer, highWater: outputHighWater, stallWarning, datagrams },
       handler: portableHandler(settings as HandlerSettings, type),
       base,
       allowCode,

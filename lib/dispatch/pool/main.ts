@@ -15,6 +15,7 @@ import { handlerName } from '../../server/handlername.js'
 import { Dispatcher } from '../dispatcher.js'
 import { describeError } from '../failures.js'
 import { workerJournal } from '../journal.js'
+import { planForDatagrams } from '../plan.js'
 import { memoryOf, type WorkerJob, type WorkerNews, type WorkerOrder } from './job.js'
 
 /** The messages' two ends. */
@@ -46,7 +47,8 @@ let engine: WorkerEngine | undefined
 async function begin(job: WorkerJob): Promise<void> {
   const { spec, handler, base, allowCode, limits } = job
   if (job.transformed.length > 0) enableTypeScript(job.transformed)
-  const plan = await resolveHandler(handler, { base, allowCode })
+  const resolved = await resolveHandler(handler, { base, allowCode })
+  const plan = spec.datagrams ? planForDatagrams(resolved) : resolved
   const dispatcher = new Dispatcher({
     plan,
     log: new Log(serversLogger()),

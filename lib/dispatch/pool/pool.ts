@@ -21,7 +21,7 @@ export interface HandlerPoolOptions {
   /** Milliseconds; a worker whose turn takes longer is replaced. 0: never. */
   handlerTimeout: number
   job: Omit<WorkerJob, 'spec'> & {
-    spec: Pick<WorkerJob['spec'], 'framer' | 'highWater' | 'stallWarning'>
+    spec: Pick<WorkerJob['spec'], 'framer' | 'highWater' | 'stallWarning' | 'datagrams'>
   }
   log: Log
   fatal: (error: Error) => void

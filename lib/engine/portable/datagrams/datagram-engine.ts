@@ -101,7 +101,8 @@ export class DatagramEngine implements PoolEngine {
   }
 
   write(slot: number, generation: number, data: Uint8Array): number {
-    return this.reply(slot, generation, 0, data, REPLY_FLAG.more)
+    const bytes = data.length === 0 ? undefined : data
+    return this.reply(slot, generation, 0, bytes, REPLY_FLAG.more)
   }
 
   end(): void {}

@@ -82,7 +82,9 @@ export class Orders {
     // Of a connection that has gone its end tells what became of the request.
     if (this.#engine.isOpen(slot, generation))
       this.journal?.add(more ? NOTE.piece : NOTE.answered, entry, bytes.length, member.index)
-    const queued = this.#engine.reply(slot, generation, sequence, bytes, extra)
+    const isNone = bytes.length === 0 && (extra & REPLY_FLAG.empty) === 0
+    const data = isNone ? undefined : bytes
+    const queued = this.#engine.reply(slot, generation, sequence, data, extra)
     if (more) acknowledge(member, entry, queued)
   }
 }

@@ -36,7 +36,7 @@ const UNKNOWN: ConnectionInfo = {
 export type Post = (batch: Batch, then: () => void) => void
 
 export class MessageEngine implements WorkerEngine {
-  readonly isDatagram = false
+  readonly isDatagram: boolean
   readonly name = 'portable'
   readonly description = 'worker'
   readonly bigs = NO_BIGS
@@ -69,6 +69,7 @@ export class MessageEngine implements WorkerEngine {
 
   constructor(spec: MessageSpec, host: EngineHost, spent: () => void, post: Post) {
     this.#spec = spec
+    this.isDatagram = spec.datagrams
     this.#host = host
     this.#spent = spent
     this.#post = post
@@ -103,7 +104,8 @@ export class MessageEngine implements WorkerEngine {
   ): number {
     const more = (flags & REPLY_FLAG.more) !== 0
     const ticket = more ? NO_TICKET : this.#land(slot, generation, sequence)
-    this.#say(SAID.reply, slot, generation, sequence, flags, ticket, data)
+    const empty = data?.length === 0 ? REPLY_FLAG.empty : 0
+    this.#say(SAID.reply, slot, generation, sequence, flags | empty, ticket, data)
     return more ? this.#flows.give(slot, generation, data?.length ?? 0) : 0
   }
 
@@ -207,8 +209,11 @@ export class MessageEngine implements WorkerEngine {
     else {
       const end = (answer & REPLY_END) === 0 ? 0 : REPLY_FLAG.end
       const isSame = (answer & 0xff) === ANSWER.same
-      const flags = end | (isSame && this.#strips ? REPLY_FLAG.frame : 0)
-      this.#say(SAID.reply, slot, generation, sequence, flags, ticket, this.#bytesOf(index))
+      const frame = isSame && this.#strips ? REPLY_FLAG.frame : 0
+      const bytes = this.#bytesOf(index)
+      const isEmpty = bytes.length === 0 && (answer & 0xff) !== ANSWER.none
+      const flags = end | frame | (isEmpty ? REPLY_FLAG.empty : 0)
+      this.#say(SAID.reply, slot, generation, sequence, flags, ticket, bytes)
     }
   }
 
