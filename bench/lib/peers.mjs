@@ -61,6 +61,13 @@ export const PEERS = {
   'udp-edge': gaidaros('echo', ['-P', 'UDP', '-T', 'edge'], 'gaidaros, handler returns its Buffer'),
   'udp-completion': gaidaros('echo', ['-P', 'UDP', '-T', 'completion'], 'gaidaros completion, the same handler'),
   'udp-batch': gaidaros('batch', ['-P', 'UDP', '-T', 'edge'], 'gaidaros, handle_batch'),
+  'node-gzip': {
+    what: 'node:net and node:zlib, piped: the reference',
+    command: [execPath, path('../peers/node-gzip.mjs'), '0'],
+    ready: READY,
+  },
+  'gzip-edge': gaidaros('text', ['-z', 'gzip', '-T', 'edge'], 'gaidaros -z gzip'),
+  'gzip-completion': gaidaros('text', ['-z', 'gzip', '-T', 'completion'], 'gaidaros completion -z gzip'),
   'edge-threadpool': elsewhere('echo', ['-T', 'edge', '-X', 'threadpool', '-n', '1'], 'the handler of edge in a worker thread'),
   'edge-procpool': elsewhere('echo', ['-T', 'edge', '-X', 'procpool', '-n', '1'], 'the handler of edge in a worker process'),
   'postmessage-batch': elsewhere('postmessage-batch', ['-T', 'edge'], 'the same by hand: a postMessage a turn'),
