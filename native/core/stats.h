@@ -25,8 +25,8 @@ namespace gaidaros {
   X(datagrams_held_back)     \
   X(datagrams_unsent)        \
   X(icmp_errors)             \
-  X(compressed_bytes_in)          \
-  X(compressed_bytes_out)         \
+  X(compressed_bytes_in)     \
+  X(compressed_bytes_out)    \
   X(datagrams_corrupt)
 
 #define GAIDAROS_SYSCALLS(X) \
