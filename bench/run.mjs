@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { build } from './build.mjs'
 import { calibrateSpin } from './lib/calibration.mjs'
 import { selectSuite } from './lib/cells.mjs'
+import { runCompression } from './lib/compression.mjs'
 import { describeMachine, ensureDescriptors } from './lib/machine.mjs'
 import { killAll, stop } from './lib/processes.mjs'
 import { Rounds } from './lib/rounds.mjs'
@@ -19,7 +20,8 @@ import { describePeers, describeRepeats, floorTable, judge, progress, summarize,
 import { runTls } from './lib/tls.mjs'
 
 const USAGE = `node bench/run.mjs [options]
-  --suite NAME       engine (default), udp, tls, dispatch: handlers elsewhere, scaling: two of them beside one
+  --suite NAME       engine (default), udp, tls, compression, dispatch: handlers elsewhere, scaling: two of them
+                     beside one
   --cell NxD         connections x requests in flight on each; repeatable, commas work (64x1 1000x1 64x16 1x1)
   --peer NAME        only these beside the reference; repeatable, commas work
   --rounds N         interleaved rounds (9)
@@ -119,18 +121,21 @@ function writeResults(machine, plan, results) {
   return `bench/results/${name}`
 }
 
-/** A suite that has a generator and figures of its own. */
-async function measureFigures(plan) {
+/** Suites that have a generator and figures of their own. */
+const FIGURES = { tls: runTls, compression: runCompression }
+
+async function measureFigures(plan, run) {
   const machine = describeMachine()
   console.log(`${machine.cpu}, Linux ${machine.kernel}, node ${machine.node}, commit ${machine.commit.slice(0, 9)}\n${plan.suite.name}: ${plan.suite.what}\n`)
-  const { results, missed } = await runTls(plan)
+  const { results, missed } = await run(plan)
   console.log(`written to ${writeResults(machine, plan, results)}`)
   return plan.check && missed > 0 ? 1 : 0
 }
 
 async function main(plan) {
   if (plan.serverCore === plan.clientCore) console.log('NOTE: server and generator share a core: ratios tell little')
-  if (plan.suite.figures) return measureFigures(plan)
+  const own = FIGURES[plan.suite.name]
+  if (own) return measureFigures(plan, own)
   const reason = build('loadgen')
   if (reason) throw new Error(`the generator cannot be built: ${reason}`)
   const machine = describeMachine()

@@ -82,6 +82,15 @@ export const SUITES = {
       ...secureCeilings('idle', 0.45),
     ],
   },
+  compression: {
+    what: 'long replies over gzip, beside node:zlib piped into node:net',
+    reference: 'node-gzip',
+    cells: { '1x1': ['gzip-edge', 'gzip-completion'], '4x1': ['gzip-edge', 'gzip-completion'] },
+    floors: [
+      { cell: '1x1', peer: 'gzip-edge', atLeast: 1, against: 'node-gzip' },
+      { cell: '1x1', peer: 'gzip-completion', atLeast: 1, against: 'node-gzip' },
+    ],
+  },
   dispatch: {
     what: 'the same handler in the loop and in a worker, all on one core',
     reference: 'edge',

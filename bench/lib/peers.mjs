@@ -73,6 +73,13 @@ export const PEERS = {
   'tls-level': secure(['-T', 'level'], 'gaidaros level, TLS'),
   'tls-completion': secure(['-T', 'completion'], 'gaidaros completion, TLS'),
   'tls-portable': secure(['--engine', 'portable'], 'gaidaros on node:tls'),
+  'node-gzip': {
+    what: 'node:net and node:zlib, piped: the reference',
+    command: [execPath, path('../peers/node-gzip.mjs'), '0'],
+    ready: READY,
+  },
+  'gzip-edge': gaidaros('text', ['-z', 'gzip', '-T', 'edge'], 'gaidaros -z gzip'),
+  'gzip-completion': gaidaros('text', ['-z', 'gzip', '-T', 'completion'], 'gaidaros completion -z gzip'),
   'edge-threadpool': elsewhere('echo', ['-T', 'edge', '-X', 'threadpool', '-n', '1'], 'the handler of edge in a worker thread'),
   'edge-procpool': elsewhere('echo', ['-T', 'edge', '-X', 'procpool', '-n', '1'], 'the handler of edge in a worker process'),
   'postmessage-batch': elsewhere('postmessage-batch', ['-T', 'edge'], 'the same by hand: a postMessage a turn'),

@@ -56,6 +56,9 @@ function onRequest(effective: Effective): Problem[] {
     problems.push(
       about(mode, `starttls wanted handler_type "", gthread or gthreadpool; it is ${handlerType}`),
     )
+  const compress = current(effective, 'compress')
+  if (compress !== 'none')
+    problems.push(about(mode, `starttls wanted compress none, which is ${compress}`))
   const batch = effective.get('handle_batch') as Assignment
   if (!isDefault(batch))
     problems.push(about(mode, 'starttls wanted handle_request, not handle_batch'))

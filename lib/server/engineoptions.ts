@@ -33,13 +33,6 @@ export function engineOptions(
       allow: settings.proxyAllowFrom,
     },
     tls,
-    compress: {
-      method: settings.compress,
-      level: settings.compressLevel,
-      window: settings.compressWindow,
-      inflateWindow: settings.inflateWindow,
-      memory: settings.compressMemory,
-    },
     amplification: settings.udpAmplification,
     framer: plan.framer,
     // Datagrams have no beginning and no end of their own.
@@ -51,13 +44,23 @@ export function engineOptions(
 /** What of the settings an engine may not be able to do. */
 export const wishes = (
   settings: Settings,
-): Pick<EngineOptions, 'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local'> => ({
+): Pick<
+  EngineOptions,
+  'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local' | 'compress'
+> => ({
   tcpCork: settings.tcpCork,
   busyPoll: settings.busyPoll,
   quickAck: settings.tcpQuickAck,
   socket: socketOptions(settings),
   datagrams: isDatagram(settings),
   local: settings.protocol === 'unixdgram',
+  compress: {
+    method: settings.compress,
+    level: settings.compressLevel,
+    window: settings.compressWindow,
+    inflateWindow: settings.inflateWindow,
+    memory: settings.compressMemory,
+  },
 })
 
 /** Limits and timers: milliseconds and bytes, 0 is off. */

@@ -87,7 +87,7 @@ export class Served {
 
   async connect(given: ClientOptions = {}): Promise<Client> {
     const { compress, ahead } = this
-    const host = this.addresses[0]?.family === 'IPv6' ? '::1' : '127.0.0.1'
+    const host = this.addresses[0]?.address === '::1' ? '::1' : '127.0.0.1'
     const usual = { host, compress, ahead, ...(this.isSecure && { tls: {} }) }
     const options = { ...usual, ...given }
     const [address] = this.addresses

@@ -70,7 +70,10 @@ const OF_PLAIN: readonly (readonly [titles: RegExp, why: string])[] = [
     /both directions at once|closed by reason adds up/,
     'who leaves in the midst of a compressed stream has cut it short',
   ],
-  [/takes every IPv4 address|a busy connection does not starve/, 'its client writes as it is'],
+  [
+    /takes every IPv4 address|a busy connection does not starve|abstract namespace/,
+    'its client writes as it is',
+  ],
 ]
 
 /** The same over compressed streams. */

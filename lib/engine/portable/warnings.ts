@@ -10,7 +10,7 @@ interface Shortcoming {
 
 type Wishes = Pick<
   EngineOptions,
-  'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local'
+  'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local' | 'compress'
 >
 
 /** node:net knows when keepalive begins, and nothing else of all this. */
@@ -51,12 +51,13 @@ const OF_DATAGRAMS: readonly Shortcoming[] = [
   },
 ]
 
-/** What node:dgram does not do for a socket, and whether it was asked for. */
+/** What datagrams go without there, and whether it was asked for. */
 const LACKING: Readonly<Record<string, (options: Wishes) => boolean>> = {
   socket_interface: ({ socket }) => socket.interface !== '' && socket.multicast.length === 0,
   socket_mark: ({ socket }) => socket.mark !== 0,
   socket_dscp: ({ socket }) => socket.dscp !== 0,
   socket_busy_poll: ({ socket }) => socket.busyPoll !== 0,
+  compress: ({ compress }) => compress.method !== 'none',
 }
 
 /**
