@@ -129,7 +129,7 @@ void Loop::apply_datagram(uint32_t index) {
 
 void Loop::hand_over_datagram(const Record& record) {
   auto kind = static_cast<RecordKind>(record.kind & 0xff);
-  if (kind == RecordKind::closed) return datagrams_->flights.told(record.slot);
+  if (kind == RecordKind::closed) return datagrams_->graves.push_back(record.slot);
   datagrams_->expect({record.slot, record.generation}, now_);
 }
 

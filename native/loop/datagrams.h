@@ -26,6 +26,7 @@ struct Datagrams {
   Flights flights;
   std::deque<LateFlight> late;  // answered by calls, oldest first
   std::vector<OutgoingDatagram> out;
+  std::vector<uint32_t> graves;  // flights whose end was handed over: free at the end of the turn
   // Where they come by unix sockets: who has sent the flights, by their places, and whom `out` is
   // for.
   std::vector<LocalPeer> senders;

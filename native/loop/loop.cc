@@ -309,6 +309,10 @@ bool Loop::is_known(ConnId id) {
 // Frees what was buried; only here do slots change hands, so that no event of this turn can meet a
 // new owner.
 void Loop::reap() {
+  if (datagrams_) {
+    for (uint32_t slot : datagrams_->graves) datagrams_->flights.told(slot);
+    datagrams_->graves.clear();
+  }
   for (ConnId id : graves_) {
     if (Connection* connection = table_.find(id)) {
       wheel_.cancel(id.slot);

@@ -75,6 +75,20 @@ for (const engine of ENGINES)
     t.not(await ask(port), first, 'another has come in its place')
   })
 
+for (const engine of ENGINES)
+  t.test(`the access log has datagrams that workers answer: ${engine} engine`, async (t) => {
+    const file = join(temporary(t), 'access.log')
+    // Of a datagram whose handler looks at its connection there is a line for its end.
+    const handler = '(_, connection) => connection.protocol === "UDP" ? "12345" : "0"'
+    const pool = ['-X', 'threadpool', '-n', '1', '-M', handler, '--allow-code']
+    const command = await startCommand(t, '--engine', engine, ...pool, '--access-log', file)
+    t.equal(await ask(await command.port(), 'who'), 12345)
+    const logged = () => readFileSync(file, 'utf8')
+    const close = / close peer=127\.0\.0\.1:\d+ .* reason=done requests=1 in=3 out=5 /
+    await until(() => close.test(logged()), logged)
+    t.match(logged(), / request peer=127\.0\.0\.1:\d+ .* in=3 out=5 .* status=ok .*thread/)
+  })
+
 const reason = await unavailable(VARIANTS.edge)
 if (reason !== undefined) refuse(t, reason)
 else {
