@@ -42,19 +42,7 @@ function product<T extends object>(axes: { [A in keyof T]: T[A][] }): T[] {
 export const titleOfStream = ({ transport, proxy, tls, compress, backend }: Stream): string =>
   `${transport}, ${proxy}, ${tls}, ${compress} on ${backend}`
 
-/** They choose transport, PROXY, TLS and compression themselves. */
-const OF_ITS_OWN = /^(?:addresses|PROXY protocol|unix sockets|unix datagrams|UDP|TLS|compression): /
-
-export function streamVariant(stream: Stream): Variant {
-  const variant = layered(stream)
-  return {
-    ...variant,
-    unfit: (title) =>
-      OF_ITS_OWN.test(title) ? 'it has a stream of its own' : variant.unfit?.(title),
-  }
-}
-
-function layered({ transport, proxy, tls, compress, backend }: Stream): Variant {
+export function streamVariant({ transport, proxy, tls, compress, backend }: Stream): Variant {
   let variant: Variant = VARIANTS[backend]
   if (transport === 'unix') variant = overUnix(variant)
   if (transport === 'IPv6') variant = overIpv6(variant)

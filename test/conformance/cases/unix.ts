@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Connection } from '../../../lib/handler/contract.js'
 import type { Cases, Context } from '../case.js'
+import { brief } from '../deadline.js'
 
 /** A name in a directory of its own. */
 function place(t: Test, name = 's'): string {
@@ -91,6 +92,20 @@ export const unix: Cases = {
     const serving = both.filter((_, i) => outcomes[i]?.status === 'fulfilled')
     t.equal(serving.length, 1)
     await (await serving[0]?.connect())?.ask('a\n')
+  },
+
+  'who does not read is closed by write_timeout': async (t, ctx) => {
+    const served = await make(ctx, place(t), {
+      writeTimeout: brief(100),
+      handleRequest: () => Buffer.alloc(8 * 1024 * 1024),
+    }).listen()
+    const client = await served.connect({ reading: false })
+    client.send('a\n')
+    await served.reachClosed('write_timeout')
+    const next = await served.connect({ reading: false })
+    next.send('a\n')
+    await served.reach(({ requests }) => requests === 2, 'a request of another client')
+    t.equal(await served.closed('write_timeout'), 1)
   },
 
   'what is no socket is never touched': async (t, ctx) => {
