@@ -4,6 +4,7 @@
 // the connection's queue, without that flag, and waits in the kernel.
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -60,6 +61,7 @@ class CompletionPoller final : public Poller {
     }
     ring_.close();
     if (event_ >= 0) ::close(event_);
+    if (signals_ >= 0) ::close(signals_);
   }
 
   bool start(std::string& error) {
@@ -80,8 +82,9 @@ class CompletionPoller final : public Poller {
       return false;
     }
     event_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (event_ < 0) {
-      error = std::string("eventfd: ") + std::strerror(errno);
+    signals_ = epoll_create1(EPOLL_CLOEXEC);
+    if (event_ < 0 || signals_ < 0 || !add_signal(event_)) {
+      error = std::string("eventfd, epoll: ") + std::strerror(errno);
       return false;
     }
     signal_by_event(true);
@@ -169,14 +172,12 @@ class CompletionPoller final : public Poller {
     foreign_ready_ = false;
     // Results that were at hand before the call, then the ones that it brings. The first need no
     // system call, but deferred work is only run by one.
-    if (signalled_) {
-      uint64_t count;
-      counts_.read++;
-      if (read(event_, &count, sizeof count) < 0) count = 0;
-    }
-    if (at_ == stash_.size() && stalled_.id == kNoBuffer && ring_.peek() == nullptr) {
+    bool is_signalled = take_signal();
+    bool has_none = at_ == stash_.size() && stalled_.id == kNoBuffer && ring_.peek() == nullptr;
+    // Deferred work signals once, until it is run: who takes the signal has to run it.
+    if (has_none || is_signalled) {
       if (foreign_ >= 0 && !foreign_armed_) arm_foreign();
-      ring_.submit(counts_, timeout_ms != 0 ? 1 : 0, timeout_ms, true);
+      ring_.submit(counts_, has_none && timeout_ms != 0 ? 1 : 0, timeout_ms, true);
     }
     sink_.awake();
     bool more = handle_all();
@@ -187,7 +188,7 @@ class CompletionPoller final : public Poller {
   }
 
   bool pending() const override { return at_ < stash_.size() || ring_.unsubmitted() > 0; }
-  int fd() const override { return event_; }
+  int fd() const override { return signals_; }
 
   void watch_foreign(int fd) override {
     foreign_ = fd;
@@ -198,6 +199,7 @@ class CompletionPoller final : public Poller {
   void watch_bell(int fd) override {
     bell_ = fd;
     arm_bell();
+    add_signal(bell_);
   }
   bool quiet() const override {
     return operations_ == static_cast<decltype(operations_)>(foreign_armed_ + bell_armed_);
@@ -231,6 +233,27 @@ class CompletionPoller final : public Poller {
       sqe = ring_.prepare();
     }
     return sqe;
+  }
+
+  // A ring that polls an eventfd cannot signal another one from within that one's write (the kernel
+  // keeps eventfds from waking each other, and is late or forgets): the bell is a signal of its
+  // own.
+  bool add_signal(int fd) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    return epoll_ctl(signals_, EPOLL_CTL_ADD, fd, &event) == 0;
+  }
+
+  // Before the ring is entered: what comes meanwhile signals again.
+  bool take_signal() {
+    if (!signalled_) return false;
+    bool has_rung = bell_ >= 0 && drain(bell_);
+    return drain(event_) || has_rung;
+  }
+
+  bool drain(int eventfd) {
+    uint64_t count;
+    counts_.read++;
+    return read(eventfd, &count, sizeof count) > 0;
   }
 
   void submit() { ring_.submit(counts_, 0, -1, true); }
@@ -558,6 +581,7 @@ class CompletionPoller final : public Poller {
   bool foreign_armed_ = false;
   bool foreign_ready_ = false;
   int bell_ = -1;
+  int signals_ = -1;  // epoll: event_ and the bell
   bool bell_armed_ = false;
   uint32_t operations_ = 0;  // requests in the kernel that outlive the call that submitted them
   uint32_t accepts_ = 0;     // of these: requests to accept

@@ -62,6 +62,11 @@ const RULES: Rule[] = [
     cases: /^start and stop: a hundred servers/,
     because: 'a hundred starts of processes take minutes',
   },
+  {
+    where: isOneShot,
+    cases: /^start and stop: two servers/,
+    because: 'thread and proc: a worker for each of so many requests takes minutes',
+  },
 ]
 
 /** Why a case is not asked of this combination; undefined where it is. */

@@ -248,6 +248,21 @@ export const shutdown: Cases = {
     t.equal((await served.stats()).requests, 1)
   },
 
+  'two servers of one process, each as quick as one': async (t, ctx) => {
+    const options = { handleRequest: () => `${'x'.repeat(100_000)}\n` }
+    const both = [await ctx.serve(options), await ctx.serve(options)]
+    const asking = both.map(async (served) => {
+      const client = await served.connect()
+      for (let i = 0; i < 100; i++) {
+        client.send('a\n')
+        await client.take(100_001)
+      }
+    })
+    // Who only hears of the other's events, or of timers, takes a second for each.
+    await within(Promise.all(asking), 'two hundred answers')
+    t.equal((await both[1]?.stats())?.requests, 100)
+  },
+
   'a hundred servers made and closed leave no descriptor': async (t, ctx) => {
     const before = descriptors()
     for (let i = 0; i < 100; i++) {
