@@ -42,7 +42,7 @@ export class ClientConnection implements Connection {
   #onClosed: Set<() => void> | undefined
   #pausedBy = 0
   #tls: TlsInfo | undefined
-  /** Number of the request of it that was handed over last. */
+  /** Number of the request of it that was handed over last; with tls_mode starttls only while it is handled. */
   request: number | undefined
 
   constructor(host: ConnectionHost, slot: number, generation: number, closed: boolean) {

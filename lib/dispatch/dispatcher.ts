@@ -8,6 +8,7 @@ import { ABNORMAL, type CloseReason, REASONS } from '../engine/reasons.js'
 import { misuse } from '../errors.js'
 import type { AccessLog } from '../log/access.js'
 import type { Log } from '../log/log.js'
+import { knowingWhoAsks } from './asking.js'
 import { type BatchParts, batchLoop } from './batchloop.js'
 import {
   type ReadRequest,
@@ -66,7 +67,7 @@ export class Dispatcher implements EngineHost {
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    this.#plan = options.plan
+    this.#plan = this.#asked(options.plan)
     this.#read = requestReader(options.plan.decodeRequest) ?? readView
     this.failures = new Failures(options.log, options.fatal, options.onFailure)
   }
@@ -93,10 +94,14 @@ export class Dispatcher implements EngineHost {
         'end_request, split_request: the handler frames its requests otherwise than before; that needs a restart',
       )
     const before = this.#plan
-    this.#plan = plan
+    this.#plan = this.#asked(plan)
     this.#read = requestReader(plan.decodeRequest) ?? readView
     if (this.#engine && this.#connections) this.#begin(this.#engine, this.#connections)
     return (['opened', 'closed'] as const).filter((hook) => plan[hook] && !before[hook])
+  }
+
+  #asked(plan: HandlerPlan): HandlerPlan {
+    return this.#options.startsTls ? knowingWhoAsks(plan) : plan
   }
 
   /** Why a connection cannot turn to TLS. */

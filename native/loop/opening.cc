@@ -83,7 +83,8 @@ bool Loop::start_tls(ConnId id, std::optional<uint32_t> sequence) {
   connection->upgrade_sequence = sequence ? *sequence + 1 : connection->next_sequence;
   connection->paused |= kPauseUpgrade;
   poller_->pause(*connection);
-  if (has_more(*connection)) {
+  // Without its number only one that is alone can be the one that asks.
+  if (has_more(*connection) || (!sequence && connection->in_flight() > 1)) {
     close(*connection, Reason::tls_error);
   } else if (delivering_) {
     mark_dirty(*connection);

@@ -31,7 +31,7 @@ const RULES: Rule[] = [
   {
     where: isOneShot,
     cases:
-      /^(?:backpressure|timers and limits|bad input|batch|statistics|start and stop|connection): /,
+      /^(?:backpressure|timers and limits|bad input|batch|statistics|start and stop|connection|TLS|compression): /,
     because:
       'thread and proc: it asks what is done before a handler by more requests than fresh workers answer',
   },
@@ -58,14 +58,14 @@ const RULES: Rule[] = [
     because: 'handle() serves in one process',
   },
   {
+    where: isPool,
+    cases: /^TLS: a storm of handshakes/,
+    because: 'who is there and the storm are served by different processes',
+  },
+  {
     where: (combination) => isPool(combination) || hasWorkers(combination),
     cases: /^start and stop: a hundred servers/,
     because: 'a hundred starts of processes take minutes',
-  },
-  {
-    where: isOneShot,
-    cases: /^start and stop: two servers/,
-    because: 'thread and proc: a worker for each of so many requests takes minutes',
   },
 ]
 

@@ -77,7 +77,9 @@ export class Opening {
       return false
     const next = sequence === undefined ? pipeline.next : (sequence + 1) >>> 0
     connection.upgrading = true
-    if (pipeline.next !== next || connection.inbox.length > 0 || connection.partial) {
+    // Without its number only one that is alone can be the one that asks.
+    const isUnclear = sequence === undefined && pipeline.inFlight > 1
+    if (isUnclear || pipeline.next !== next || connection.inbox.length > 0 || connection.partial) {
       this.refuse(connection)
       return false
     }

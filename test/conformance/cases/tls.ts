@@ -577,6 +577,25 @@ export const tls: Cases = {
     t.match(await served.logged(/tls_error/), /in plain behind the request/)
     t.same([...new Set(heard)], ['hello\n', 'STARTTLS\n'])
   },
+  'startTls() of a handler that takes its time: nor is what was sent behind that': async (
+    t,
+    ctx,
+  ) => {
+    const heard: string[] = []
+    const served = await serve(ctx, {
+      ...STARTS,
+      handleRequest: async (request: Buffer, connection: Connection) => {
+        heard.push(`${connection.tls?.protocol ?? 'plain'} ${request}`)
+        await new Promise((done) => setTimeout(done, 20))
+        return STARTS.handleRequest(request, connection)
+      },
+    })
+    const client = await served.connect()
+    client.send('STARTTLS\nEVIL\n')
+    await client.rest()
+    await served.reachClosed('tls_error')
+    t.notOk(heard.some((line) => line.startsWith('TLS')))
+  },
   'startTls() where requests are framed by a function': async (t, ctx) => {
     const heard: string[] = []
     const served = await serve(ctx, {
