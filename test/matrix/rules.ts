@@ -58,6 +58,11 @@ const RULES: Rule[] = [
     because: 'handle() serves in one process',
   },
   {
+    where: hasWorkers,
+    cases: /^TLS: startTls/,
+    because: 'tls_mode starttls is refused where handlers run elsewhere',
+  },
+  {
     where: isPool,
     cases: /^TLS: a storm of handshakes/,
     because: 'who is there and the storm are served by different processes',
