@@ -113,6 +113,7 @@ class Loop final : private PollerSink {
   // Replies may leave together; else each by itself (nodelay).
   bool joins_replies() const { return !options_.nodelay; }
   int64_t write(ConnId id, std::span<const uint8_t> bytes);
+  void expect_drained(ConnId id);
   void end(ConnId id);
   void close(ConnId id, Reason reason);
   void pause(ConnId id);

@@ -287,6 +287,13 @@ void Loop::check_high_water(Connection& connection) {
   poller_->pause(connection);
 }
 
+// Whoever was told how much waits goes by that, and may wait itself while it is above the low mark.
+void Loop::expect_drained(ConnId id) {
+  Connection* connection = table_.find(id);
+  if (connection != nullptr && connection->unsent() > options_.limits.output_high_water / 2)
+    connection->was_high = true;
+}
+
 void Loop::check_low_water(Connection& connection) {
   uint32_t low = options_.limits.output_high_water / 2;
   if (connection.was_high && connection.unsent() <= low) {

@@ -97,7 +97,7 @@ void Pool::collect_from(Loop& loop, Member& member, bool last) {
       } else {
         if (journal_) note_answers(loop, member, member.collected, 1);
         int64_t queued = loop.reply(id, entry.sequence, bytes, flags, count);
-        if (flags & kReplyMore && !last) acknowledge(member, entry, queued);
+        if (flags & kReplyMore && !last) acknowledge(loop, member, entry, queued);
       }
     } else {
       obey(loop, member, entry, bytes);
@@ -131,7 +131,7 @@ void Pool::obey(Loop& loop, Member& member, const Entry& entry, std::span<const 
   ConnId id{entry.slot, entry.generation};
   switch (said(entry)) {
     case WorkerSays::write:
-      return acknowledge(member, entry, loop.write(id, bytes));
+      return acknowledge(loop, member, entry, loop.write(id, bytes));
     case WorkerSays::end:
       return loop.end(id);
     case WorkerSays::close:
@@ -173,7 +173,8 @@ void Pool::watch(Loop& loop, Member& member, ConnId id) {
 }
 
 // A piece has been taken: the worker, which sees no socket, learns how much waits there.
-void Pool::acknowledge(Member& member, const Entry& entry, int64_t queued) {
+void Pool::acknowledge(Loop& loop, Member& member, const Entry& entry, int64_t queued) {
+  loop.expect_drained({entry.slot, entry.generation});
   // Gone is more than can ever wait.
   auto waiting =
       queued < 0 ? UINT32_MAX : static_cast<uint32_t>(std::min<int64_t>(queued, UINT32_MAX - 1));

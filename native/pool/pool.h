@@ -150,7 +150,7 @@ class Pool {
                                std::span<const uint8_t>& bytes);
   void obey(Loop& loop, Member& member, const Entry& entry, std::span<const uint8_t> bytes);
   void watch(Loop& loop, Member& member, ConnId id);
-  void acknowledge(Member& member, const Entry& entry, int64_t queued);
+  void acknowledge(Loop& loop, Member& member, const Entry& entry, int64_t queued);
   uint32_t take_off(Member& member, const Entry& entry, const Cargo& cargo);
   static void landed(Member& member, const Entry& entry);
   void repeat(const Flight& flight);
