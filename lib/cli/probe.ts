@@ -1,7 +1,8 @@
 // --probe: what this machine permits, and why something is not to be had.
 
 import { release } from 'node:os'
-import { type NativeProbe, nativeProbe } from '../engine/index.js'
+import { COMPRESS_METHODS } from '../engine/engine.js'
+import { codecRefusal, type NativeProbe, nativeProbe } from '../engine/index.js'
 import { versionLine } from '../version.js'
 import { type Fact, MINIMUM, machineFacts, reaches } from './machine.js'
 
@@ -30,9 +31,7 @@ function nativeFacts(probe: NativeProbe): Fact[] {
     feature('batched sends', aged(why(probe.sendBatching), MINIMUM.batchedSends)),
     feature('-T completion', aged(why(probe.completion), MINIMUM.completion)),
     feature('TLS', why(probe.tls)),
-    ...Object.entries(probe.compress ?? {}).map(([method, lack]) =>
-      feature(`-z ${method}`, lack === '' ? undefined : lack),
-    ),
+    ...COMPRESS_METHODS.map((method) => feature(`-z ${method}`, codecRefusal(method) || undefined)),
   ]
 }
 

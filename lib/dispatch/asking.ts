@@ -2,6 +2,7 @@
 
 import type { HandleRequest } from '../handler/contract.js'
 import type { ClientConnection } from './connection.js'
+import { named } from './naming.js'
 import type { HandlerPlan } from './plan.js'
 
 /**
@@ -18,8 +19,5 @@ export function knowingWhoAsks(plan: HandlerPlan): HandlerPlan {
       if (connection !== undefined) (connection as ClientConnection).request = undefined
     }
   }
-  return {
-    ...plan,
-    handleRequest: Object.defineProperty(knowing, 'name', { value: handleRequest.name }),
-  }
+  return { ...plan, handleRequest: named(knowing, handleRequest) }
 }

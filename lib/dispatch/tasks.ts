@@ -4,6 +4,7 @@
 import type { HandleRequest } from '../handler/contract.js'
 import type { ClientConnection } from './connection.js'
 import { type Deferred, deferred } from './deferred.js'
+import { named } from './naming.js'
 import type { HandlerPlan } from './plan.js'
 
 /**
@@ -19,10 +20,6 @@ export function asTasks(plan: HandlerPlan, atOnce: number): HandlerPlan {
   const limitedOne = limited(handleRequest, new Gate(atOnce))
   return { ...plan, handleRequest: named(limitedOne, handleRequest), seesConnection: true }
 }
-
-/** Logs call the task by the name of the handler in it. */
-const named = (task: HandleRequest, { name }: HandleRequest): HandleRequest =>
-  Object.defineProperty(task, 'name', { value: name })
 
 function task(handle: HandleRequest): HandleRequest {
   return async (request, connection) => {

@@ -57,7 +57,8 @@ export interface Limits {
 }
 
 /** Methods of compression. */
-export type CompressMethod = 'zlib' | 'gzip' | 'zstd' | 'brotli'
+export const COMPRESS_METHODS = ['zlib', 'gzip', 'zstd', 'brotli'] as const
+export type CompressMethod = (typeof COMPRESS_METHODS)[number]
 
 /** Compression of what is received and sent. */
 export interface CompressOptions {

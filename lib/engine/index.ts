@@ -2,11 +2,11 @@
 
 import { GaidarosError } from '../errors.js'
 import type { CompressMethod, Engine, EngineHost, EngineOptions, ServingEngine } from './engine.js'
-import { createNativeEngine, probe } from './native.js'
+import { codecRefusal, createNativeEngine, probe } from './native.js'
 import { portableMethods } from './portable/compress/methods.js'
 import { createPortableEngine, portableRefusal, portableWarnings } from './portable/index.js'
 
-export { type NativeProbe, probe as nativeProbe } from './native.js'
+export { codecRefusal, type NativeProbe, probe as nativeProbe } from './native.js'
 
 /** Where one warning for the operator goes. */
 export type Warn = (text: string) => void
@@ -50,8 +50,8 @@ export function chooseEngine(
 ): { name: Engine['name']; because: string } {
   const missing = wanted === 'portable' ? '' : whyNoNative()
   if (missing === undefined) {
-    const { completion, compress } = probe()
-    refuseMethod(method, compress)
+    const { completion } = probe()
+    refuseMethod(method, codecRefusal)
     if (pollingType === 'completion' && completion?.available === false)
       throw refused(
         `polling_type completion cannot be had: ${completion.reason ?? 'unknown reason'}`,
@@ -64,16 +64,16 @@ export function chooseEngine(
   const because = missing === '' ? '' : `${reason}; `
   if (pollingType === 'completion')
     throw refused(`${because}polling_type completion cannot be had from the portable engine`)
-  refuseMethod(method, portableMethods())
+  refuseMethod(method, (each) => portableMethods()[each])
   return { name: 'portable', because }
 }
 
-/** @param refusals of each method, empty where nothing stands in its way */
+/** @param refusalOf why a method cannot be had, empty where nothing stands in its way */
 function refuseMethod(
   method: CompressMethod | 'none',
-  refusals: Record<CompressMethod, string> | undefined,
+  refusalOf: (method: CompressMethod) => string,
 ): void {
-  const why = method === 'none' ? '' : refusals?.[method]
+  const why = method === 'none' ? '' : refusalOf(method)
   if (why !== '') throw refused(`compress ${method} cannot be had: ${why}`)
 }
 

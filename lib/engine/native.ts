@@ -30,8 +30,6 @@ export interface NativeProbe {
   tls?: { available: boolean; reason?: string }
   glibc?: string
   libuv?: string
-  /** Why a method of compression is not to be had; empty where it is. */
-  compress?: Record<CompressMethod, string>
 }
 
 const NOTHING: readonly Buffer[] = Object.freeze([])
@@ -41,7 +39,7 @@ export function probe(): NativeProbe {
   if (native === undefined) return { available: false, reason: firstLine(nativeError) }
   const mismatch = layoutMismatch(native)
   if (mismatch !== undefined) return { available: false, reason: mismatch }
-  const { completion, sendBatching, tls, glibc, libuv, compress } = native.probe()
+  const { completion, sendBatching, tls, glibc, libuv } = native.probe()
   return {
     available: true,
     completion: verdict(completion),
@@ -49,9 +47,11 @@ export function probe(): NativeProbe {
     tls: verdict(tls),
     glibc,
     libuv,
-    compress,
   }
 }
+
+/** Why the addon, which is there, does not have a method of compression; empty where it has. */
+export const codecRefusal = (method: CompressMethod): string => native?.codecRefusal(method) ?? ''
 
 const verdict = (refusal: string) =>
   refusal === '' ? { available: true } : { available: false, reason: refusal }

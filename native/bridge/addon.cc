@@ -1,5 +1,5 @@
-// The addon's exports: Engine, probe(), the layout that lib/engine/native.ts compares with its own,
-// and what process.cc adds.
+// The addon's exports: Engine, probe(), codecRefusal(), the layout that lib/engine/native.ts
+// compares with its own, and what process.cc adds.
 
 #include <gnu/libc-version.h>
 #include <napi.h>
@@ -40,13 +40,13 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
   object.Set("tls", tls_refusal());
   object.Set("glibc", gnu_get_libc_version());
   object.Set("libuv", uv_version_string());
-  Napi::Object compress = Napi::Object::New(info.Env());
-#define X(name) \
-  if (Method::name != Method::none) compress.Set(#name, codec_refusal(Method::name));
-  GAIDAROS_METHODS(X)
-#undef X
-  object.Set("compress", compress);
   return object;
+}
+
+// codecRefusal(method): may load a library, so only who wants the method asks.
+Napi::Value codec_refusal_of(const Napi::CallbackInfo& info) {
+  std::string name = info[0].ToString();
+  return Napi::String::New(info.Env(), codec_refusal(method_of(name)));
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
@@ -57,6 +57,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("WorkerEngine", WorkerEngine::define(env));
   exports.Set("layout", Napi::Function::New<layout>(env));
   exports.Set("probe", Napi::Function::New<probe>(env));
+  exports.Set("codecRefusal", Napi::Function::New<codec_refusal_of>(env));
   define_process(env, exports);
   return exports;
 }

@@ -20,9 +20,7 @@ constexpr uint64_t kOpeningBudget = 2'000'000;  // nanoseconds a turn
 bool Loop::add_tls(Connection& connection) {
   std::unique_ptr<Filter> filter = make_tls_filter(options_.tls.context);
   if (!filter) return false;
-  std::unique_ptr<Filter>* place = &connection.filter;
-  while (*place) place = &(*place)->next;
-  *place = std::move(filter);
+  append_filter(connection, std::move(filter));
   begin_opening(connection);
   return true;
 }
