@@ -6,9 +6,12 @@
 
 namespace {
 
+constexpr uint8_t kZstd = 2;
+
 std::unique_ptr<gaidaros::CodecPool> pool_of(uint8_t choice) {
   using gaidaros::Method;
   constexpr Method kMethods[] = {Method::zlib, Method::gzip, Method::zstd, Method::brotli};
+  static_assert(kMethods[kZstd] == Method::zstd);
   gaidaros::CompressOptions options;
   options.method = kMethods[choice % 4];
   std::string error;
@@ -20,7 +23,8 @@ std::unique_ptr<gaidaros::CodecPool> pool_of(uint8_t choice) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kMostPlain = 1 << 20;
   fuzz::Choices choices(data, size);
-  std::unique_ptr<gaidaros::CodecPool> pool = pool_of(choices.byte());
+  const uint8_t method = choices.byte();
+  std::unique_ptr<gaidaros::CodecPool> pool = pool_of(method);
   if (!pool) return 0;
   const bool is_plain = choices.flag();
   const size_t step = 1 + choices.byte() % 64;
@@ -39,7 +43,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const test::Inflated cut = test::inflate(*pool, wire, step, room);
   // A decoder may see what is wrong before it gives all that stood in front of it.
   if (whole.is_refused && whole.reason == gaidaros::Reason::inflate_error) {
-    fuzz::same(cut.reason == whole.reason, "the verdict", wire.size());
+    // libzstd compares what a frame says of its size in one go, not behind an empty last block.
+    if (method % 4 != kZstd) fuzz::same(cut.reason == whole.reason, "the verdict", wire.size());
     return 0;
   }
   fuzz::same(cut == whole, "what it becomes", wire.size());
