@@ -18,6 +18,10 @@ std::unique_ptr<gaidaros::CodecPool> pool_of(uint8_t choice) {
   return gaidaros::CodecPool::make(options, error);
 }
 
+bool is_refused_as_malformed(const test::Inflated& result) {
+  return result.is_refused && result.reason == gaidaros::Reason::inflate_error;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -42,9 +46,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (whole.reason == gaidaros::Reason::inflate_limit) return 0;
   const test::Inflated cut = test::inflate(*pool, wire, step, room);
   // A decoder may see what is wrong before it gives all that stood in front of it.
-  if (whole.is_refused && whole.reason == gaidaros::Reason::inflate_error) {
-    // libzstd compares what a frame says of its size in one go, not behind an empty last block.
-    if (method % 4 != kZstd) fuzz::same(cut.reason == whole.reason, "the verdict", wire.size());
+  const bool is_malformed = is_refused_as_malformed(whole);
+  if (is_malformed || is_refused_as_malformed(cut)) {
+    // libzstd takes a whole frame by another way than a part of one, which looks at other things:
+    // at the frame's content size before an empty last block, at a block that repeats no byte.
+    if (method % 4 != kZstd)
+      fuzz::same(is_malformed && cut.reason == whole.reason, "the verdict", wire.size());
     return 0;
   }
   fuzz::same(cut == whole, "what it becomes", wire.size());
