@@ -17,13 +17,17 @@ const c = { command: env['CC'] ?? 'cc', flags: ['-std=gnu11', '-O2', '-march=nat
 
 const loadgen = readdirSync(join(NATIVE, 'loadgen')).map((name) => `loadgen/${name}`)
 
+const generator = {
+  ...cpp,
+  sources: loadgen.filter((name) => name.endsWith('.cc')),
+  headers: ['ring.h', ...loadgen.filter((name) => name.endsWith('.h'))],
+}
+
 /** What is built from what. */
 const PROGRAMS = {
-  loadgen: {
-    ...cpp,
-    sources: loadgen.filter((name) => name.endsWith('.cc')),
-    headers: ['ring.h', ...loadgen.filter((name) => name.endsWith('.h'))],
-  },
+  loadgen: generator,
+  // Apart, since only it wants OpenSSL.
+  'loadgen-tls': { ...generator, define: ['-DBENCH_TLS=1'], libraries: ['-lssl', '-lcrypto'] },
   'raw-epoll-edge': { ...c, sources: ['peers/raw-epoll.c'], headers: PEER_HEADERS, define: ['-DEDGE=1'] },
   'raw-epoll-level': { ...c, sources: ['peers/raw-epoll.c'], headers: PEER_HEADERS, define: ['-DEDGE=0'] },
   'raw-uring': { ...c, sources: ['peers/raw-uring.c'], headers: PEER_HEADERS },

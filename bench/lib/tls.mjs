@@ -1,5 +1,5 @@
-// The suite `tls`: what TLS costs a server in processor time and memory. The generator speaks it by node:tls and is
-// slower than any server, so nothing here is a rate: a figure is what the server has used up for a request.
+// The suite `tls`: what TLS costs a server in processor time and memory. Requests are asked by the generator; what else
+// is asked by node:tls, which is slower than any server: a figure is what the server has used up for a piece of work.
 
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,9 +7,11 @@ import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'node:tls'
+import { build } from '../build.mjs'
 import { startServer } from './server.mjs'
 import { stop } from './processes.mjs'
 import { summary } from './statistics.mjs'
+import { takeTurn } from './turn.mjs'
 
 const FOLDER = join(import.meta.dirname, '..', 'build', 'tls')
 const IDLE_CONNECTIONS = 500
@@ -76,24 +78,21 @@ async function costOf(server, seconds, workers, act) {
   const before = ranFor(server.pid)
   let count = 0
   const work = async (each) => {
-    while (performance.now() < end) count += await act(each)
+    while (performance.now() < end) {
+      // Awaited first: `count += await` would add to what it was before.
+      const done = await act(each)
+      count += done
+    }
   }
   await Promise.all(workers.map(work))
   return (ranFor(server.pid) - before) / 1000 / count
 }
 
-/** `connections` with `depth` requests in flight on each. */
-const requests = (connections, depth) => async (server, seconds) => {
-  const sockets = await openMany(server.port, connections)
-  const text = `${'r'.repeat(31)}\n`.repeat(depth)
-  const act = async (socket) => {
-    await ask(socket, text, text.length)
-    return depth
-  }
-  await costOf(server, seconds / 3, sockets, act)
-  const cost = await costOf(server, seconds, sockets, act)
-  for (const socket of sockets) socket.end()
-  return cost
+/** `connections` with `depth` requests in flight on each, by the generator. */
+const requests = (connections, depth) => async (server, seconds, plan) => {
+  const turn = await takeTurn(server, { ...plan, ...plan.suite, seconds, connections, depth, tls: true, pinned: true })
+  if (turn.errors.total > 0) throw new Error(`${server.name}: ${turn.errors.first}`)
+  return turn.server.cpu_us_per_request
 }
 
 const handshakes = (server, seconds) =>
@@ -147,10 +146,11 @@ const FIGURES = {
 const shuffled = (list) => list.map((item) => [Math.random(), item]).sort(([a], [b]) => a - b).map(([, item]) => item)
 
 /** Runs one figure over the servers, in rounds. @returns its samples by server */
-async function measureFigure({ measure, once: isOnce }, servers, { rounds, seconds }) {
+async function measureFigure({ measure, once: isOnce }, servers, plan) {
+  const { rounds, seconds } = plan
   const samples = Object.fromEntries(servers.map(({ name }) => [name, []]))
   for (let round = 0; round < (isOnce ? 1 : rounds); round++)
-    for (const server of shuffled(servers)) samples[server.name].push(await measure(server, seconds))
+    for (const server of shuffled(servers)) samples[server.name].push(await measure(server, seconds, plan))
   return samples
 }
 
@@ -173,6 +173,8 @@ function report(name, samples, { reference, floors }) {
  * @returns {Promise<{ results: object[], missed: number }>} samples by figure, and how many ratios are above what was promised
  */
 export async function runTls(plan) {
+  const reason = build('loadgen-tls')
+  if (reason) throw new Error(`the generator cannot be built (Debian: libssl-dev): ${reason}`)
   makeFiles()
   const { suite } = plan
   const peers = [...new Set(suite.cells.flatMap((cell) => cell.peers))]

@@ -19,7 +19,7 @@ const FAR_TIMES = 2.5
  * @throws Error when the generator could not do it at all; wrong responses are in `errors` instead
  */
 export async function takeTurn(server, load) {
-  const { connections, depth, size, seconds, warmup, pinned, block, udp, serverCore, clientCore } = load
+  const { connections, depth, size, seconds, warmup, pinned, block, udp, tls, serverCore, clientCore } = load
   const options = {
     target: server.port,
     pid: server.pid,
@@ -34,8 +34,9 @@ export async function takeTurn(server, load) {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
   if (block) args.push('--block')
   if (udp) args.push('--udp')
+  if (tls) args.push('--tls')
   const bound = (seconds + warmup + 60) * 1000
-  const { stdout, stderr, code, timedOut } = await run([programPath('loadgen'), '--json', ...args], pinned ? clientCore : undefined, bound)
+  const { stdout, stderr, code, timedOut } = await run([programPath(tls ? 'loadgen-tls' : 'loadgen'), '--json', ...args], pinned ? clientCore : undefined, bound)
   if (!stdout) throw new Error(`${server.name}: ${timedOut ? 'the generator hung' : stderr.trim() || `exit code ${code}`}`)
   return JSON.parse(stdout)
 }

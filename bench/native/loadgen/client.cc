@@ -55,6 +55,7 @@ std::string Client::open(bool& ring_refused) {
 
 std::string Client::connect_all() {
   connections_.reserve(options_.connections);
+  secured_.reserve(options_.tls ? options_.connections : 0);
   std::vector<int> descriptors;
   for (uint32_t i = 0; i < options_.connections; i++) {
     Connection& connection =
@@ -72,6 +73,9 @@ std::string Client::connect_all() {
     setsockopt(connection.fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
     if (options_.nodelay) setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     descriptors.push_back(connection.fd);
+    if (!options_.tls) continue;
+    if (std::string why = secured_.emplace_back().shake_hands(connection.fd); !why.empty())
+      return "connection " + std::to_string(i) + ": handshake: " + why;
   }
   // Registered once, so that the kernel does not look each descriptor up and count references a
   // request.
@@ -111,6 +115,10 @@ void Client::flush_sends() {
     Connection::Bytes bytes = connection.ask(now);
     if (bytes.length == 0) continue;
     in_flight_ += connection.in_flight() - before;
+    if (options_.tls) {
+      const std::vector<char>& records = secured_[index].seal(bytes.data, bytes.length);
+      bytes = {records.data(), static_cast<uint32_t>(records.size())};
+    }
     io_uring_sqe* sqe = ring_sqe(&ring_);
     sqe->opcode = IORING_OP_SEND;
     sqe->fd = static_cast<int>(index);
@@ -162,12 +170,20 @@ void Client::taken(uint32_t index, const char* bytes, uint32_t length, uint64_t 
   if (answers > 0) mark_dirty(index);
 }
 
+void Client::opened(uint32_t index, const char* records, uint32_t length, uint64_t reaped_at_ns) {
+  bool is_right = secured_[index].open(records, length, [&](const char* bytes, uint32_t count) {
+    taken(index, bytes, count, reaped_at_ns);
+  });
+  if (!is_right) fail(index, result_->errors.system, "records that cannot be read");
+}
+
 void Client::received(uint32_t index, const io_uring_cqe& cqe, uint64_t reaped_at_ns) {
   if (cqe.flags & IORING_CQE_F_BUFFER) {
     auto id = static_cast<uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
+    auto take = options_.tls ? &Client::opened : &Client::taken;
     if (cqe.res > 0)
-      taken(index, reinterpret_cast<const char*>(buffer_ring_at(&buffers_, id)),
-            static_cast<uint32_t>(cqe.res), reaped_at_ns);
+      (this->*take)(index, reinterpret_cast<const char*>(buffer_ring_at(&buffers_, id)),
+                    static_cast<uint32_t>(cqe.res), reaped_at_ns);
     buffer_ring_give(&buffers_, id);
   }
   if (!(cqe.flags & IORING_CQE_F_MORE)) {
@@ -267,7 +283,13 @@ void Client::drain() {
 
 void Client::close_all() {
   closing_ = true;
-  for (Connection& connection : connections_) shutdown(connection.fd, SHUT_WR);
+  for (uint32_t i = 0; i < connections_.size(); i++) {
+    if (options_.tls) {
+      const std::vector<char>& records = secured_[i].end();
+      (void)send(connections_[i].fd, records.data(), records.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    shutdown(connections_[i].fd, SHUT_WR);
+  }
   // The server's close ends here, not in the next server's turn.
   uint64_t deadline = now_ns() + kCloseNs;
   while (receiving_ > 0 && now_ns() < deadline) turn(deadline);

@@ -11,6 +11,7 @@
 #include "environment.h"
 #include "histogram.h"
 #include "options.h"
+#include "secure.h"
 
 namespace bench {
 
@@ -60,6 +61,7 @@ class Client {
   void pace(uint64_t answers);
   void received(uint32_t index, const io_uring_cqe& cqe, uint64_t reaped_at_ns);
   void taken(uint32_t index, const char* bytes, uint32_t length, uint64_t reaped_at_ns);
+  void opened(uint32_t index, const char* records, uint32_t length, uint64_t reaped_at_ns);
   void condemn(uint32_t index, const Verdict& verdict);
   void sent(uint32_t index, int result);
   void note(const std::string& what);
@@ -72,6 +74,7 @@ class Client {
   ring ring_{};
   buffer_ring buffers_{};
   std::vector<Connection> connections_;
+  std::vector<Secure> secured_;  // with --tls, one for each
   std::vector<uint32_t> dirty_, starved_;
   Result* result_ = nullptr;
   uint64_t answered_once_ = 0, in_flight_ = 0, receiving_ = 0, last_answer_ns_ = 0;

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "secure.h"
+
 namespace bench {
 
 const char* const kUsage =
@@ -20,6 +22,7 @@ const char* const kUsage =
     "  --block           sleep while nothing is there, instead of the busy loop\n"
     "  --nodelay         TCP_NODELAY on the generator's sockets\n"
     "  --udp             datagrams; those that are not answered in 0.2 s are lost\n"
+    "  --tls             TLS, whatever the server's certificate is\n"
     "  --pid PID         measure this server's CPU time and its wait for a core\n"
     "  --probe A,B       measure a cache line's round trip between these cores before and after\n"
     "  --json            JSON on standard output\n";
@@ -88,6 +91,7 @@ bool read_flag(std::string_view name, Options& options) {
   if (name == "--nodelay") return options.nodelay = true;
   if (name == "--json") return options.json = true;
   if (name == "--udp") return options.udp = true;
+  if (name == "--tls") return options.tls = true;
   return false;
 }
 
@@ -109,6 +113,9 @@ std::optional<Options> parse_options(int argc, char** argv, std::string& problem
   if (options.target.sin_port == 0) problem = "--target [HOST:]PORT is wanted";
   if (uint64_t{options.depth} * options.size > kLargestWindow)
     problem = "--depth times --size: wanted at most 16 MiB";
+  if (options.tls && !Secure::kBuilt)
+    problem = "--tls: wanted a generator built with OpenSSL (Debian: libssl-dev)";
+  if (options.tls && options.udp) problem = "--tls and --udp: wanted one of them";
   if (!problem.empty()) return std::nullopt;
   return options;
 }

@@ -24,6 +24,7 @@ struct Options {
   bool nodelay = false;
   bool json = false;
   bool udp = false;
+  bool tls = false;
   int server_pid = 0;             // 0: its CPU time is not measured
   int probe_cores[2] = {-1, -1};  // -1: no cache-line probe
 };
