@@ -301,6 +301,8 @@ class Loop final : private PollerSink {
   void gather(Connection& connection, std::span<const uint8_t> bytes);
   void queue(Connection& connection, std::span<const uint8_t> bytes);
   void queue_plain(Connection& connection, std::span<const uint8_t> bytes);
+  void encode_long(Connection& connection, std::span<const uint8_t> plain);
+  void pass_on(Connection& connection, std::span<const uint8_t> bytes, bool more);
   void send_at_once(Connection& connection, std::span<const uint8_t> bytes);
   void check_high_water(Connection& connection);
   void check_low_water(Connection& connection);

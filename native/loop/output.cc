@@ -13,8 +13,13 @@ namespace gaidaros {
 
 namespace {
 
-constexpr size_t kCodedAtOnce =
-    64 * 1024;  // what filters make of longer output is queued by pieces
+// What filters make of longer output leaves by pieces, while they are in the processor's cache.
+constexpr size_t kCodedAtOnce = 512 * 1024;
+
+// Bytes of an earlier turn are on their way.
+bool has_output(const Connection& connection) {
+  return connection.sending || (connection.backlog && !connection.backlog->output.empty());
+}
 
 bool is_before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
 
@@ -166,8 +171,7 @@ void Loop::mark_dirty(Connection& connection) {
 // flush(); with copying_ they are the caller's and are copied.
 void Loop::emit(Connection& connection, std::span<const uint8_t> bytes) {
   if (bytes.empty()) return;
-  bool behind = connection.sending || (connection.backlog && !connection.backlog->output.empty());
-  if (behind && !connection.filter) return queue(connection, bytes);
+  if (has_output(connection) && !connection.filter) return queue(connection, bytes);
   if (options_.nodelay) {
     if (!connection.filter) return send_at_once(connection, bytes);
     mark_dirty(connection);
@@ -227,7 +231,25 @@ void Loop::queue(Connection& connection, std::span<const uint8_t> bytes) {
 
 void Loop::queue_plain(Connection& connection, std::span<const uint8_t> bytes) {
   if (!connection.filter) return queue(connection, bytes);
-  encode(connection, bytes);
+  encode_long(connection, bytes);
+}
+
+void Loop::encode_long(Connection& connection, std::span<const uint8_t> plain) {
+  while (!plain.empty() && connection.live()) {
+    size_t size = std::min(plain.size(), kCodedAtOnce);
+    std::optional<std::span<const uint8_t>> coded = code(connection, plain.first(size));
+    if (!coded) return;
+    plain = plain.subspan(size);
+    if (!coded->empty()) pass_on(connection, *coded, !plain.empty());
+  }
+}
+
+// To the socket, as far as it takes them and nothing waits there already. `more` follows at once.
+void Loop::pass_on(Connection& connection, std::span<const uint8_t> bytes, bool more) {
+  if (has_output(connection)) return queue(connection, bytes);
+  connection.pending = bytes.data();
+  connection.pending_size = static_cast<uint32_t>(bytes.size());
+  sent(connection, poller_->send_now(connection, bytes, more));
 }
 
 void Loop::send_at_once(Connection& connection, std::span<const uint8_t> bytes) {
@@ -235,7 +257,7 @@ void Loop::send_at_once(Connection& connection, std::span<const uint8_t> bytes) 
   connection.pending = bytes.data();
   connection.pending_size = static_cast<uint32_t>(bytes.size());
   cork(connection, true);
-  sent(connection, poller_->send_now(connection, bytes));
+  sent(connection, poller_->send_now(connection, bytes, false));
   cork(connection, false);
 }
 
@@ -315,23 +337,21 @@ void Loop::unpause(Connection& connection, uint8_t why) {
 // arena and is to be sent like that of others; else it was too long, or has to queue.
 bool Loop::code_pending(Connection& connection) {
   std::span<const uint8_t> plain(connection.pending, std::exchange(connection.pending_size, 0));
-  bool is_short = plain.size() <= kCodedAtOnce;
-  while (!plain.empty() && connection.live()) {
-    size_t size = std::min(plain.size(), kCodedAtOnce);
-    std::optional<std::span<const uint8_t>> coded = code(connection, plain.first(size));
-    if (!coded || coded->empty()) return false;
-    plain = plain.subspan(size);
-    bool behind = connection.sending || (connection.backlog && !connection.backlog->output.empty());
-    if (is_short && !behind && coded->size() <= kOutBytes - arena_at_) {
-      std::memcpy(arena_.get() + arena_at_, coded->data(), coded->size());
-      connection.pending = arena_.get() + arena_at_;
-      connection.pending_size = static_cast<uint32_t>(coded->size());
-      arena_at_ += connection.pending_size;
-      return true;
-    }
-    queue(connection, *coded);
+  if (plain.size() > kCodedAtOnce) {
+    encode_long(connection, plain);
+    return false;
   }
-  return false;
+  std::optional<std::span<const uint8_t>> coded = code(connection, plain);
+  if (!coded || coded->empty()) return false;
+  if (has_output(connection) || coded->size() > kOutBytes - arena_at_) {
+    pass_on(connection, *coded, false);
+    return false;
+  }
+  std::memcpy(arena_.get() + arena_at_, coded->data(), coded->size());
+  connection.pending = arena_.get() + arena_at_;
+  connection.pending_size = static_cast<uint32_t>(coded->size());
+  arena_at_ += connection.pending_size;
+  return true;
 }
 
 // Gives the turn's output to the poller: one piece a connection.

@@ -127,17 +127,18 @@ class CompletionPoller final : public Poller {
     sends_++;
   }
 
-  int send_now(Connection& connection, std::span<const uint8_t> bytes) override {
-    return send_bytes(connection.fd, bytes, counts_);
+  int send_now(Connection& connection, std::span<const uint8_t> bytes, bool more) override {
+    return send_bytes(connection.fd, bytes, more, counts_);
   }
 
   void send_queued(Connection& connection) override {
     if (connection.sending || connection.fd < 0) return;
-    std::span<const uint8_t> bytes = connection.backlog->output.front();
+    const ByteQueue& output = connection.backlog->output;
+    std::span<const uint8_t> bytes = output.front();
     if (bytes.empty()) return;
     io_uring_sqe* sqe = prepare();
     prepare_send(*sqe, connection, bytes, Op::queued);
-    sqe->msg_flags = MSG_NOSIGNAL;
+    sqe->msg_flags = MSG_NOSIGNAL | (output.size() > bytes.size() ? MSG_MORE : 0);
     connection.sending = true;
     connection.poll_ops++;
     operations_++;

@@ -92,13 +92,15 @@ class EpollPoller final : public Poller {
     batch_.add(connection.id(), connection.fd, bytes);
   }
 
-  int send_now(Connection& connection, std::span<const uint8_t> bytes) override {
-    return send_bytes(connection.fd, bytes, counts_);
+  int send_now(Connection& connection, std::span<const uint8_t> bytes, bool more) override {
+    return send_bytes(connection.fd, bytes, more, counts_);
   }
 
   void send_queued(Connection& connection) override {
     while (connection.backlog && !connection.backlog->output.empty()) {
-      int result = send_bytes(connection.fd, connection.backlog->output.front(), counts_);
+      const ByteQueue& output = connection.backlog->output;
+      std::span<const uint8_t> first = output.front();
+      int result = send_bytes(connection.fd, first, output.size() > first.size(), counts_);
       if (result == -EAGAIN) return want_output(connection, true);
       if (result < 0) return sink_.sent(connection, result);
       sink_.sent_queued(connection, static_cast<uint32_t>(result));

@@ -74,7 +74,7 @@ class Poller {
   // latest from inside flush(). One piece a connection between two flushes.
   virtual void send(Connection& connection, std::span<const uint8_t> bytes) = 0;
   // The same, but with its outcome known when this returns.
-  virtual int send_now(Connection& connection, std::span<const uint8_t> bytes) = 0;
+  virtual int send_now(Connection& connection, std::span<const uint8_t> bytes, bool more) = 0;
   // Output waits in connection.backlog->output: send from there until it is empty, now and whenever
   // the socket takes more. sent_queued() tells each step.
   virtual void send_queued(Connection& connection) = 0;

@@ -7,10 +7,11 @@
 
 namespace gaidaros {
 
-int send_bytes(int fd, std::span<const uint8_t> bytes, Syscalls& counts) {
+int send_bytes(int fd, std::span<const uint8_t> bytes, bool more, Syscalls& counts) {
+  int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
   for (;;) {
     counts.send++;
-    ssize_t sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = send(fd, bytes.data(), bytes.size(), flags);
     if (sent >= 0) return static_cast<int>(sent);
     if (errno != EINTR) return -errno;
   }

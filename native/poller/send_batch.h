@@ -41,13 +41,18 @@ class SendBatch {
   std::vector<int> results_;
 };
 
-int send_bytes(int fd, std::span<const uint8_t> bytes, Syscalls& counts);
+// As send(2) without waiting; a negative errno where it fails. `more`: what follows at once may
+// share a segment with it. Without that, the tail of a long reply would wait for the
+// acknowledgement of an earlier tail, up to 40 ms (RFC 896 as RFC 1122 4.2.3.2 and Linux's
+// tcp_nagle_check() have it).
+int send_bytes(int fd, std::span<const uint8_t> bytes, bool more, Syscalls& counts);
 
 template <typename Done>
 void SendBatch::flush(Syscalls& counts, Done&& done) {
   if (pieces_.empty()) return;
   if (pieces_.size() == 1 || !ring_.is_open()) {
-    for (const Piece& piece : pieces_) done(piece, send_bytes(piece.fd, piece.bytes, counts));
+    for (const Piece& piece : pieces_)
+      done(piece, send_bytes(piece.fd, piece.bytes, false, counts));
   } else {
     results_.resize(pieces_.size());
     for (size_t first = 0; first < pieces_.size(); first += kEntries)
