@@ -32,6 +32,7 @@ const PROGRAMS = {
   'raw-epoll-level': { ...c, sources: ['peers/raw-epoll.c'], headers: PEER_HEADERS, define: ['-DEDGE=0'] },
   'raw-uring': { ...c, sources: ['peers/raw-uring.c'], headers: PEER_HEADERS },
   'raw-udp': { ...c, sources: ['peers/raw-udp.c'], headers: PEER_HEADERS },
+  'raw-tls': { ...c, sources: ['peers/raw-tls.c'], headers: PEER_HEADERS, libraries: ['-lssl', '-lcrypto'] },
   libuv: { ...c, sources: ['peers/libuv.c'], headers: [], libraries: ['-luv'] },
 }
 

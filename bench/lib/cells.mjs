@@ -6,6 +6,7 @@ import { PEERS } from './peers.mjs'
 
 const RAW = ['raw-epoll-edge', 'raw-epoll-level', 'raw-uring', 'libuv', 'node-net']
 const SECURE = ['tls-edge', 'tls-completion']
+const SECURE_PEERS = ['raw-tls', 'bun-tls']
 const SERVERS = ['edge', 'level', 'completion', 'portable']
 const BATCH = ['edge-batch', 'completion-batch']
 const ELSEWHERE = ['edge-threadpool', 'edge-procpool', 'postmessage-batch', 'postmessage-request', 'ipc-batch']
@@ -73,7 +74,13 @@ export const SUITES = {
     reference: 'node-tls',
     /** lib/tls.mjs measures it; its cells are its figures, and its floors are ceilings. */
     figures: true,
-    cells: { '64x1': SECURE, '64x16': SECURE, handshake: SECURE, big: SECURE, idle: SECURE },
+    cells: {
+      '64x1': [...SECURE, ...SECURE_PEERS],
+      '64x16': [...SECURE, ...SECURE_PEERS],
+      handshake: [...SECURE, ...SECURE_PEERS],
+      big: SECURE,
+      idle: [...SECURE, 'bun-tls'],
+    },
     floors: [
       ...secureCeilings('64x1', 0.5),
       ...secureCeilings('64x16', 0.5),

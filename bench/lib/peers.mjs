@@ -1,7 +1,7 @@
 // The servers that are compared: how each is started and what it answers. A peer is a row here and, when
 // it is a program of ours, a row in build.mjs.
 
-import { execPath } from 'node:process'
+import { env, execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { programPath } from '../build.mjs'
 import { files } from './tls.mjs'
@@ -67,6 +67,15 @@ export const PEERS = {
   'node-tls': {
     what: 'node:tls, one write a chunk: the reference of TLS',
     command: [execPath, path('../peers/node-tls.mjs'), '0', files.cert, files.key],
+    ready: READY,
+  },
+  'raw-tls': {
+    ...program('raw-tls', 'C by hand, epoll edge-triggered and OpenSSL'),
+    command: [programPath('raw-tls'), '0', files.cert, files.key],
+  },
+  'bun-tls': {
+    what: "Bun's sockets, one write a chunk",
+    command: [env['BUN'] ?? 'bun', path('../peers/bun-tls.mjs'), '0', files.cert, files.key],
     ready: READY,
   },
   'tls-edge': secure(['-T', 'edge'], 'gaidaros edge, TLS'),

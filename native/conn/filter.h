@@ -62,6 +62,8 @@ class Filter {
   // It is still agreeing on something with the peer (a TLS handshake): the handler does not hear of
   // the connection yet, and as that costs as much as a hundred requests the loop rations it.
   virtual bool is_opening() const { return false; }
+  // More goes through it soon, so it may keep what it works with; or nothing has for a while.
+  virtual void keep_warm(bool is_busy) { (void)is_busy; }
   // Its agreement is reached: counts it.
   virtual void count(Counters& counters) const { (void)counters; }
   // Appends what the handler may know of it, as meta.h has it.

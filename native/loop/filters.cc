@@ -12,6 +12,9 @@ namespace {
 
 constexpr size_t kBlock = 16 * 1024;  // a record of TLS
 constexpr int kMostSteps = 32;        // that a filter makes of what it was given at once
+// How many connections may keep what their filters work with, and how long after their last byte.
+constexpr size_t kMostWarm = 1024;
+constexpr uint32_t kCoolMs = 1000;
 
 // The filters from `first` up to, without, `behind`; of these the framer's end comes first.
 class Way {
@@ -167,6 +170,29 @@ void Loop::agreed(Connection& connection) {
   arm(connection);
 }
 
+// Who is busy keeps what its filters work with (33 KiB for TLS): not all of ten thousand.
+void Loop::warm_up(Connection& connection) {
+  if (warm_.size() == kMostWarm) return;
+  if (warm_.empty()) cool_at_ = now_ + kCoolMs;
+  warm_.push_back(connection.id());
+  connection.is_warm = true;
+  for (Filter* filter = connection.filter.get(); filter; filter = filter->next.get())
+    filter->keep_warm(true);
+}
+
+void Loop::cool_down() {
+  cool_at_ = now_ + kCoolMs;
+  std::erase_if(warm_, [this](ConnId id) {
+    Connection* connection = table_.find(id);
+    if (connection == nullptr) return true;
+    if (now_ - connection->last_ms < kCoolMs) return false;
+    connection->is_warm = false;
+    for (Filter* filter = connection->filter.get(); filter; filter = filter->next.get())
+      filter->keep_warm(false);
+    return true;
+  });
+}
+
 // Where the last filter writes what it makes: where it would have been received without one, or in
 // the connection's own buffer where its bytes have to wait.
 std::span<uint8_t> Loop::plain_space(Connection& connection) {
@@ -183,6 +209,7 @@ std::span<uint8_t> Loop::plain_space(Connection& connection) {
 void Loop::plain_received(Connection& connection, uint32_t count) {
   connection.bytes_in += count;
   stats_.bytes_in += count;
+  if (!connection.is_warm) warm_up(connection);
   take_received(connection, count);
 }
 

@@ -142,6 +142,7 @@ int Loop::next_timeout() const {
   int timeout = wheel_.next_timeout(now_);
   auto until = [this](uint32_t due) { return std::max(0, static_cast<int32_t>(due - now_)); };
   if (accept_resume_at_ != 0) timeout = sooner(timeout, until(accept_resume_at_));
+  if (!warm_.empty()) timeout = sooner(timeout, until(cool_at_));
   if (closing_) timeout = sooner(timeout, until(close_at_));
   if (options_.poll_timeout > 0) timeout = sooner(timeout, static_cast<int>(options_.poll_timeout));
   return timeout;

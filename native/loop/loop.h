@@ -260,6 +260,8 @@ class Loop final : private PollerSink {
   bool decode(Connection& connection, std::span<const uint8_t> input, Filter* filter);
   void wait_with(Connection& connection, Filter& filter, std::span<const uint8_t> unused);
   void agreed(Connection& connection);
+  void warm_up(Connection& connection);
+  void cool_down();
   std::span<uint8_t> plain_space(Connection& connection);
   void plain_received(Connection& connection, uint32_t count);
   bool must_wait(const Connection& connection) const;
@@ -411,6 +413,8 @@ class Loop final : private PollerSink {
   bool started_ = false;
   uint8_t accept_paused_ = 0;
   uint32_t accept_resume_at_ = 0;
+  std::vector<ConnId> warm_;  // their filters keep what they work with
+  uint32_t cool_at_ = 0;      // while there are any
   int reserve_fd_ = -1;
   bool closing_ = false;
   uint32_t close_at_ = 0;

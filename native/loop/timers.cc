@@ -88,6 +88,7 @@ void Loop::expire(Connection& connection) {
 void Loop::tick() {
   if (datagrams_) expire_flights();
   wheel_.advance(now_, [this](uint32_t slot) { expire(table_.at(slot)); });
+  if (!warm_.empty() && static_cast<int32_t>(now_ - cool_at_) >= 0) cool_down();
   if (accept_resume_at_ != 0 && static_cast<int32_t>(now_ - accept_resume_at_) >= 0) {
     accept_resume_at_ = 0;
     resume_accepting(kPauseResources);

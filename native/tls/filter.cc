@@ -29,6 +29,7 @@ class TlsFilter final : public Filter {
   Reason reason() const override { return reason_; }
   std::string fault() const override { return fault_; }
   bool is_opening() const override { return is_opening_; }
+  void keep_warm(bool is_busy) override;
   void describe(std::vector<uint8_t>& facts) const override;
   void count(Counters& counters) const override;
 
@@ -49,6 +50,12 @@ class TlsFilter final : public Filter {
   bool is_broken_ = false;  // nothing more may be asked of the session
 };
 
+// SSL_get_error() goes by the thread's errors, so those of others must not be there. Asking costs
+// less than clearing.
+void forget_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 Filter::Step TlsFilter::decode(std::span<const uint8_t> input, std::span<uint8_t> room,
                                std::vector<uint8_t>& reply) {
   if (is_broken_) return {Status::kError, 0, 0};
@@ -67,7 +74,7 @@ Filter::Step TlsFilter::decode(std::span<const uint8_t> input, std::span<uint8_t
 Filter::Status TlsFilter::read(std::span<uint8_t> room, size_t& made) {
   for (;;) {
     size_t count = 0;
-    ERR_clear_error();
+    forget_errors();
     int result = SSL_read_ex(ssl_, room.data() + made, room.size() - made, &count);
     if (result != 1) return after(result);
     made += count;
@@ -117,10 +124,20 @@ Filter::Status TlsFilter::encode(std::span<const uint8_t> plain, bool,
   }
   std::vector<uint8_t>* before = std::exchange(pipe_.out, &output);
   size_t count = 0;
-  ERR_clear_error();
+  forget_errors();
   int result = SSL_write_ex(ssl_, plain.data(), plain.size(), &count);
   pipe_.out = before;
   return result == 1 ? Status::kOk : fail(TlsContext::last_error());
+}
+
+// Buffers for records, allocated and freed for each one otherwise.
+void TlsFilter::keep_warm(bool is_busy) {
+  if (is_busy) {
+    SSL_clear_mode(ssl_, SSL_MODE_RELEASE_BUFFERS);
+  } else {
+    SSL_set_mode(ssl_, SSL_MODE_RELEASE_BUFFERS);
+    SSL_free_buffers(ssl_);
+  }
 }
 
 // A stream that ends without close_notify may have been cut by anybody (RFC 8446 section 6.1).
@@ -136,7 +153,7 @@ Filter::Status TlsFilter::finish(std::vector<uint8_t>&) {
 void TlsFilter::end(std::vector<uint8_t>& output) {
   if (is_broken_ || is_opening_) return;
   pipe_.out = &output;
-  ERR_clear_error();
+  forget_errors();
   SSL_shutdown(ssl_);
   pipe_.out = nullptr;
 }

@@ -32,6 +32,7 @@
   X(BIO_set_init)                         \
   X(CRYPTO_free)                          \
   X(ERR_clear_error)                      \
+  X(ERR_peek_error)                       \
   X(ERR_peek_last_error)                  \
   X(ERR_reason_error_string)              \
   X(EVP_DecryptInit_ex)                   \
@@ -72,6 +73,7 @@
   X(SSL_CTX_use_PrivateKey)               \
   X(SSL_CTX_use_certificate)              \
   X(SSL_free)                             \
+  X(SSL_free_buffers)                     \
   X(SSL_get0_alpn_selected)               \
   X(SSL_get0_peer_certificate)            \
   X(SSL_get_SSL_CTX)                      \
