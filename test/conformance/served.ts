@@ -76,6 +76,16 @@ export class Served {
     return this.addresses[0]?.port ?? 0
   }
 
+  /** Where clients connect to, and from, over IP. */
+  get host(): string {
+    return this.addresses[0]?.address === '::1' ? '::1' : '127.0.0.1'
+  }
+
+  /** The address of either end, as a handler is told: what a proxy says of itself is IPv4. */
+  get told(): string {
+    return this.ahead === undefined ? this.host : '127.0.0.1'
+  }
+
   /** As they are now, in every process that serves. */
   stats(): Promise<EngineStats> {
     return this.server.collectStats()
@@ -86,8 +96,7 @@ export class Served {
   }
 
   async connect(given: ClientOptions = {}): Promise<Client> {
-    const { compress, ahead } = this
-    const host = this.addresses[0]?.address === '::1' ? '::1' : '127.0.0.1'
+    const { compress, ahead, host } = this
     const usual = { host, compress, ahead, ...(this.isSecure && { tls: {} }) }
     const options = { ...usual, ...given }
     const [address] = this.addresses

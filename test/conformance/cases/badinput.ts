@@ -245,7 +245,7 @@ export const badinput: Cases = {
       reason: 'frame_size',
     })
     const line = await served.logged(/frame_size/)
-    t.match(line, new RegExp(`127\\.0\\.0\\.1.*${port}`))
+    t.match(line, new RegExp(`(?:127\\.0\\.0\\.1|::1).*${port}`))
   },
 
   'what a peer sends never shapes the log': async (t, ctx) => {

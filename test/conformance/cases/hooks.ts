@@ -167,8 +167,10 @@ export const hooks: Cases = {
     const served = await ctx.serve(
       tells(({ remote }) => `${remote.address} ${remote.family} ${remote.port}`),
     )
-    const client = await served.connect({ localAddress: '127.0.0.3' })
-    await client.ask('a\n', `127.0.0.3 IPv4 ${client.localPort}\n`)
+    // IPv6 has one address of its own.
+    const [localAddress, family] = served.host === '::1' ? ['::1', 'IPv6'] : ['127.0.0.3', 'IPv4']
+    const client = await served.connect({ localAddress })
+    await client.ask('a\n', `${localAddress} ${family} ${client.localPort}\n`)
   },
 
   'local is the server’s address': async (_t, ctx) => {
@@ -176,7 +178,8 @@ export const hooks: Cases = {
       tells(({ local, protocol }) => `${local.address} ${local.family} ${local.port} ${protocol}`),
     )
     const client = await served.connect()
-    await client.ask('a\n', `127.0.0.1 IPv4 ${served.port} TCP\n`)
+    const family = served.host === '::1' ? 'IPv6' : 'IPv4'
+    await client.ask('a\n', `${served.host} ${family} ${served.port} TCP\n`)
   },
 
   'bytesIn, bytesOut and requests count': async (t, ctx) => {
@@ -253,7 +256,7 @@ export const hooks: Cases = {
     await connection.drained()
     t.equal(connection.isClosed, true)
     t.equal(connection.bytesIn, 4, 'and it still knows what it counted')
-    t.equal(connection.remote.address, '127.0.0.1')
+    t.equal(connection.remote.address, served.told)
   },
 
   'close() in the handler drops its reply and the requests behind it': async (t, ctx) => {

@@ -154,7 +154,8 @@ export const statistics: Cases = {
     t.ok(ms >= 80 && ms < 60_000, line)
     t.match(line, /in=handle_request requests=[12] connection=\d+\.\d+/)
     // A worker may not know its peer; then it says nothing of it.
-    if (!ctx.variant.sent || line.includes('remote=')) t.match(line, /remote=127\.0\.0\.1:\d/)
+    if (!ctx.variant.sent || line.includes('remote='))
+      t.match(line, /remote=(?:127\.0\.0\.1|\[::1\]):\d/)
     t.match(line, /handler=\S*handleRequest/)
   },
 
