@@ -312,7 +312,7 @@ void Loop::ended(Connection& connection) {
   connection.peer_ended = true;
   if (connection.state == ConnState::lingering) return close(connection, connection.reason);
   if (connection.state != ConnState::open) return mark_dirty(connection);
-  if (!is_known && !connection.input_waits) finish_stream(connection);
+  if (!is_known && !connection.input_waits && !connection.rationed) finish_stream(connection);
 }
 
 // The peer's end, behind input that was all taken.

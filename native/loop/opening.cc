@@ -61,6 +61,9 @@ void Loop::take_rationed() {
     connection->rationed = false;
     connection->paused &= static_cast<uint8_t>(~kPauseRation);
     decode_opening(*connection, next.bytes);
+    // The end may have come meanwhile, behind all that the client had to say.
+    bool has_ended = connection->peer_ended && !connection->finished && !connection->input_waits;
+    if (connection->state == ConnState::open && has_ended) finish_stream(*connection);
     if (connection->state == ConnState::open && connection->paused == 0)
       poller_->resume(*connection);
   }

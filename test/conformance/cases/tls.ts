@@ -327,6 +327,20 @@ export const tls: Cases = {
     await storm
     t.ok(asked > 2, `${asked} requests were answered meanwhile`)
   },
+  'who asks and ends with the last of the handshake is answered in a storm, too': async (
+    t,
+    ctx,
+  ) => {
+    const served = await serve(ctx)
+    const one = async (): Promise<string> => {
+      const client = await served.connect()
+      client.finish('a\n')
+      return `${await client.rest()}`
+    }
+    const answers = await Promise.all(Array.from({ length: 120 }, one))
+    t.equal(answers.filter((answer) => answer === 'a\n').length, 120)
+    t.equal((await served.stats()).tls_failed, 0)
+  },
   'a streamed reply': async (t, ctx) => {
     const served = await serve(ctx, {
       handleRequest: async function* () {
