@@ -70,7 +70,7 @@ export function ofProtocol(effective: Effective): Problem[] {
 /** What libzmq does not do, and what belongs to the other kind of endpoint. */
 const ZMQ: readonly { options: RegExp; wanted: string; when?: (path: string) => boolean }[] = [
   { options: /^compress$/, wanted: 'wanted none: messages of ZeroMQ are not compressed' },
-  { options: /^server_type$/, wanted: 'wanted none: no two processes share a socket of ZeroMQ' },
+  { options: /^server_type$/, wanted: 'wanted empty: no two processes share a socket of ZeroMQ' },
   {
     options: /^(?:host|port|ip_version|tcp_.+)$/,
     wanted: 'wanted no socket_path with it',
