@@ -12,9 +12,15 @@ const ANY = new Map([
 /** `-w 1`: most kinds of nc would wait on after the answer. */
 function attempt(
   place: Address,
-  { takesLines, datagrams, secure }: Pick<Serving, 'takesLines' | 'datagrams' | 'secure'>,
+  {
+    takesLines,
+    datagrams,
+    zmq,
+    secure,
+  }: Pick<Serving, 'takesLines' | 'datagrams' | 'zmq' | 'secure'>,
 ): string {
   const { address, family, port } = place
+  if (zmq) return zmqClient(place)
   const nc = datagrams ? 'nc -u -w 1' : 'nc -w 1'
   const plainClient = () =>
     family === 'unix'
@@ -34,6 +40,15 @@ function localClient(path: string, datagrams: boolean): string {
     : `socat - ABSTRACT-CONNECT:${name}`
 }
 
+/** With python3-zmq. */
+function zmqClient({ address, family, port }: Address): string {
+  const host = ANY.get(address) ?? address
+  const ip = `tcp://${family === 'IPv6' ? `[${host}]` : host}:${port}`
+  const to = family === 'unix' ? `ipc://${address}` : ip
+  const ipv6 = family === 'IPv6' ? 's.ipv6 = True; ' : ''
+  return `python3 -c 'import zmq; s = zmq.Context().socket(zmq.REQ); ${ipv6}s.connect("${to}"); s.send(b"hello"); print(s.recv())'`
+}
+
 /** It ends when the server ends the connection. */
 function secureClient({ address, family, port }: Address): string {
   const host = ANY.get(address) ?? address
@@ -47,6 +62,8 @@ export interface Serving {
   /** Requests are lines, as far as the options say. */
   takesLines: boolean
   datagrams: boolean
+  /** They are messages of ZeroMQ. */
+  zmq?: boolean
   /** TLS begins with the first byte. */
   secure: boolean
 }

@@ -3,6 +3,7 @@
 
 import { isIP } from 'node:net'
 import { endpoint } from '../engine/endpoint.js'
+import { portableNotes } from '../engine/index.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import { checkLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
@@ -10,15 +11,17 @@ import { checkPidfile } from '../process/pidfile.js'
 import { checkPrivileges } from '../process/privileges.js'
 import { CONTROL, checkSocketPlace, SERVICE, socketGroup } from '../process/socketfile.js'
 import { isLocal, resolveTargets } from '../server/binding.js'
+import { wishes } from '../server/engineoptions.js'
 import { loadTls, ticketSecret } from '../tls/load.js'
 
 /**
  * Checks what the options name.
  * @returns lines that say what was found
- * @throws what serving would throw: TypeError ERR_GAIDAROS_HANDLER, GaidarosError ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_LOG, ERR_GAIDAROS_PROCESS
+ * @throws what serving would throw: TypeError ERR_GAIDAROS_HANDLER, GaidarosError ERR_GAIDAROS_ENGINE, ERR_GAIDAROS_LISTEN, ERR_GAIDAROS_LOG, ERR_GAIDAROS_PROCESS
  */
 export async function checkConfig({ settings, files, notes }: Resolved): Promise<string[]> {
   checkPrivileges(settings)
+  if (settings.protocol === 'zmq') portableNotes(wishes(settings))
   if (settings.pidFile !== '') checkPidfile(settings.pidFile)
   if (settings.controlSocket !== '') checkSocketPlace(settings.controlSocket, CONTROL)
   const allowCode = settings.allowCode || process.geteuid?.() !== 0

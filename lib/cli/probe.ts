@@ -2,7 +2,7 @@
 
 import { release } from 'node:os'
 import { COMPRESS_METHODS } from '../engine/engine.js'
-import { codecRefusal, type NativeProbe, nativeProbe } from '../engine/index.js'
+import { codecRefusal, type NativeProbe, nativeProbe, zeromqRefusal } from '../engine/index.js'
 import { versionLine } from '../version.js'
 import { type Fact, MINIMUM, machineFacts, reaches } from './machine.js'
 
@@ -42,7 +42,8 @@ function nativeFacts(probe: NativeProbe): Fact[] {
  */
 export function probeLines(): string[] {
   const portable = feature('portable engine', undefined)
-  const facts = [...machineFacts(), ...nativeFacts(nativeProbe()), portable]
+  const zmq = feature('-P zmq', zeromqRefusal())
+  const facts = [...machineFacts(), ...nativeFacts(nativeProbe()), portable, zmq]
   const width = Math.max(...facts.map(({ name }) => name.length)) + 2
   const line = ({ name, value, lack }: Fact) =>
     `${name.padEnd(width)}${value}${lack === undefined ? '' : `: ${lack}`}`

@@ -121,10 +121,11 @@ class Foreground implements SignalTargets {
     const { engine, addresses } = this.#server
     if (engine) {
       const datagrams = isDatagram(this.#settings)
-      const { tlsMode } = this.#settings
+      const { tlsMode, protocol } = this.#settings
+      const zmq = protocol === 'zmq'
       const secure = hasTls(this.#settings) && tlsMode === 'implicit'
       const lines = takesLines(this.#settings)
-      say(...banner({ engine, addresses, takesLines: lines, datagrams, secure }))
+      say(...banner({ engine, addresses, takesLines: lines, datagrams, zmq, secure }))
       this.#note('info', 'serving', {
         pid: process.pid,
         addresses: addresses.map(endpoint).join(', '),

@@ -123,6 +123,12 @@ function faults({ total }: Snapshot): string[] {
     ),
     metric(
       'counter',
+      'datagrams_multipart_total',
+      'Messages of ZeroMQ whose body had several frames.',
+      total.datagrams_multipart,
+    ),
+    metric(
+      'counter',
       'datagrams_held_back_total',
       'Replies that udp_amplification held back.',
       total.datagrams_held_back,

@@ -67,6 +67,7 @@ export class ClientConnection implements Connection {
   get protocol(): Connection['protocol'] {
     // A proxy may have said another address of the peer, but never of ours.
     const { remote, proxy } = this.#info()
+    if (remote.family === 'zmq') return 'zmq'
     if (this.#host.engine.isDatagram) return remote.family === 'unix' ? 'unixdgram' : 'UDP'
     return (proxy?.address ?? remote).family === 'unix' ? 'unixsocket' : 'TCP'
   }

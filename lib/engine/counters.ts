@@ -25,6 +25,7 @@ export function emptyStats(): EngineStats {
     accept_errors: 0,
     turns: 0,
     datagrams_cut: 0,
+    datagrams_multipart: 0,
     datagrams_held_back: 0,
     datagrams_unsent: 0,
     icmp_errors: 0,

@@ -125,6 +125,8 @@ export interface EngineOptions {
   datagrams: boolean
   /** They come by unix sockets. */
   local: boolean
+  /** They are messages of ZeroMQ. */
+  zmq?: ZmqOptions | undefined
   /** Bytes of the replies to a datagram by its own; 0: no limit. */
   amplification: number
   /** What connections are to have, where that is not their listener's business already. */
@@ -134,6 +136,12 @@ export interface EngineOptions {
   wantOpened: boolean
   /** Deliver a `closed` record for each connection. */
   wantClosed: boolean
+}
+
+/** What a socket of ZeroMQ is made with. */
+export interface ZmqOptions {
+  /** Messages of a peer that libzmq keeps in each direction; 0: no limit. */
+  highWaterMark: number
 }
 
 /** What is asked of the kernel for a socket; 0, '' and false leave its own choice. Times in milliseconds. */
@@ -182,10 +190,13 @@ export interface ListenSpec {
 }
 
 export interface Address {
-  /** Of a unix socket: its path, with @ for the abstract namespace; empty where it has none, as most clients. */
+  /**
+   * Of a unix socket: its path, with @ for the abstract namespace; empty where it has none, as most clients. Of a peer of
+   * ZeroMQ: its routing id, in hexadecimal.
+   */
   address: string
-  family: 'IPv4' | 'IPv6' | 'unix'
-  /** 0 of a unix socket. */
+  family: 'IPv4' | 'IPv6' | 'unix' | 'zmq'
+  /** 0 of a unix socket, and of a peer of ZeroMQ. */
   port: number
 }
 
@@ -295,6 +306,8 @@ export interface EngineStats {
   turns: number
   /** Datagrams that were longer than max_frame_size, and were dropped. */
   datagrams_cut: number
+  /** Messages of ZeroMQ whose body had several frames, and that were dropped. */
+  datagrams_multipart: number
   /** Replies that udp_amplification held back. */
   datagrams_held_back: number
   /** Replies that the kernel did not take: no room, no route, too long, nowhere to go. */

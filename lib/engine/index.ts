@@ -7,6 +7,7 @@ import { portableMethods } from './portable/compress/methods.js'
 import { createPortableEngine, portableRefusal, portableWarnings } from './portable/index.js'
 
 export { codecRefusal, type NativeProbe, probe as nativeProbe } from './native.js'
+export { zeromqRefusal } from './portable/index.js'
 
 /** Where one warning for the operator goes. */
 export type Warn = (text: string) => void
@@ -23,7 +24,9 @@ export function createEngine(
   host: EngineHost,
   warn: Warn,
 ): ServingEngine {
-  const { name, because } = chooseEngine(wanted, options.pollingType, options.compress.method)
+  // libzmq has a loop of its own, which hands its messages to Node's.
+  const engine = options.zmq === undefined ? wanted : 'portable'
+  const { name, because } = chooseEngine(engine, options.pollingType, options.compress.method)
   if (name === 'native') return createNativeEngine(options, host)
   for (const text of portableNotes(options)) warn(because + text)
   return createPortableEngine(options, host)

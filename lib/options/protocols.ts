@@ -9,17 +9,32 @@ import type { Assignment } from './source.js'
 /** What only some protocols have. */
 const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   {
-    to: /^unix/,
+    to: /^(?:unix.+|zmq)$/,
     options: /^socket_(?:path|mode|group)$/,
-    wanted: 'protocol unixsocket or unixdgram',
+    wanted: 'protocol unixsocket, unixdgram or zmq',
   },
-  { to: /^TCP$/, options: /^(?:tcp_.+|disable_nagle)$/, wanted: 'protocol TCP' },
+  {
+    to: /^(?:TCP|zmq)$/,
+    options: /^tcp_(?:keepalive_.+|user_timeout)$/,
+    wanted: 'protocol TCP or zmq',
+  },
+  {
+    to: /^TCP$/,
+    options: /^(?:tcp_(?!keepalive_|user_timeout).+|disable_nagle)$/,
+    wanted: 'protocol TCP',
+  },
+  {
+    to: /^(?:TCP|UDP|zmq)$/,
+    options: /^(?:host|port|ip_version)$/,
+    wanted: 'protocol TCP, UDP or zmq',
+  },
   {
     to: /^(?:TCP|UDP)$/,
-    options: /^(?:host|port|ip_version|socket_(?:interface|mark|dscp|busy_poll|incoming_cpu))$/,
+    options: /^socket_(?:interface|mark|dscp|busy_poll|incoming_cpu)$/,
     wanted: 'protocol TCP or UDP',
   },
   { to: /^UDP$/, options: /^udp_/, wanted: 'protocol UDP' },
+  { to: /^zmq$/, options: /^zmq_/, wanted: 'protocol zmq' },
   {
     to: /^(?:TCP|unixsocket)$/,
     options:
@@ -43,12 +58,50 @@ export function ofProtocol(effective: Effective): Problem[] {
   const none = (groups.value as readonly string[]).find((text) => !isMulticast(text))
   if (none !== undefined)
     strange.push(about(groups, `${none}: wanted addresses of multicast groups, such as 239.1.2.3`))
+  if (protocol === 'zmq') return [...strange, ...ofZmq(effective)]
   const path = effective.get('socket_path') as Assignment
   if (!protocol.startsWith('unix')) return strange
   if (path.value === '') return [...strange, about(path, `wanted the path to listen on`)]
   return String(path.value) === '@'
     ? [...strange, about(path, 'wanted a name behind the @')]
     : strange
+}
+
+/** What libzmq does not do, and what belongs to the other kind of endpoint. */
+const ZMQ: readonly { options: RegExp; wanted: string; when?: (path: string) => boolean }[] = [
+  { options: /^compress$/, wanted: 'wanted none: messages of ZeroMQ are not compressed' },
+  { options: /^server_type$/, wanted: 'wanted empty: no two processes share a socket of ZeroMQ' },
+  {
+    options: /^(?:host|port|ip_version|tcp_.+)$/,
+    wanted: 'wanted no socket_path with it',
+    when: (path) => path !== '',
+  },
+  {
+    options: /^socket_(?:mode|group)$/,
+    wanted: 'wanted a socket_path with it',
+    when: (path) => path === '',
+  },
+  {
+    options: /^socket_path$/,
+    wanted: 'wanted a name behind the @',
+    when: (path) => path === '@',
+  },
+]
+
+function ofZmq(effective: Effective): Problem[] {
+  const path = String(current(effective, 'socket_path'))
+  const engine = effective.get('engine') as Assignment
+  const host = effective.get('host') as Assignment
+  const problems = [...effective.values()].flatMap((assignment) => {
+    const { name } = assignment.option
+    const rule = ZMQ.find(({ options, when }) => options.test(name) && when?.(path) !== false)
+    return rule === undefined || isDefault(assignment) ? [] : [about(assignment, rule.wanted)]
+  })
+  if (engine.value === 'native')
+    problems.push(about(engine, 'wanted auto or portable: ZeroMQ is served by no other'))
+  if (host.value === '::' && current(effective, 'ip_version') === 6)
+    problems.push(about(host, 'wanted ip_version 0: libzmq takes in IPv4 there, too'))
+  return problems
 }
 
 /** RFC 5771, RFC 4291. */

@@ -40,6 +40,8 @@ export function takeActivation(environment: Environment, protocol = 'TCP'): Inhe
     fd: FIRST + i,
     name: named[i] || 'unknown',
   }))
+  if (protocol === 'zmq' && sockets.length > 0)
+    throw refused('LISTEN_FDS: libzmq takes no open sockets; wanted none, or another protocol')
   for (const socket of sockets) check(socket, protocol)
   return sockets
 }

@@ -91,8 +91,11 @@ async function bindOnce<L extends Listener>(
 }
 
 /** Whether a path is listened on, and no address. */
-export const isLocal = ({ protocol }: Pick<BindOptions, 'protocol'>): boolean =>
-  protocol === 'unixsocket' || protocol === 'unixdgram'
+export const isLocal = ({
+  protocol,
+  socketPath,
+}: Pick<BindOptions, 'protocol' | 'socketPath'>): boolean =>
+  protocol === 'unixsocket' || protocol === 'unixdgram' || (protocol === 'zmq' && socketPath !== '')
 
 /** What listens on the path of the options. */
 export function pathSpec(options: BindOptions): ListenSpec & { path: string } {

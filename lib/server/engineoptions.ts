@@ -7,7 +7,7 @@ import { socketOptions } from './socketoptions.js'
 
 /** Whether a request is a datagram, and not a part of a stream. */
 export const isDatagram = ({ protocol }: Pick<Settings, 'protocol'>): boolean =>
-  protocol === 'UDP' || protocol === 'unixdgram'
+  protocol === 'UDP' || protocol === 'unixdgram' || protocol === 'zmq'
 
 /** Options for createEngine(). @param wantConnections to hear of each connection's beginning and end */
 export function engineOptions(
@@ -46,7 +46,7 @@ export const wishes = (
   settings: Settings,
 ): Pick<
   EngineOptions,
-  'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local' | 'compress'
+  'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local' | 'zmq' | 'compress'
 > => ({
   tcpCork: settings.tcpCork,
   busyPoll: settings.busyPoll,
@@ -54,6 +54,7 @@ export const wishes = (
   socket: socketOptions(settings),
   datagrams: isDatagram(settings),
   local: settings.protocol === 'unixdgram',
+  zmq: settings.protocol === 'zmq' ? { highWaterMark: settings.zmqHwm } : undefined,
   compress: {
     method: settings.compress,
     level: settings.compressLevel,

@@ -120,7 +120,8 @@ export class InProcess implements Backend {
     const privileges = checkPrivileges(this.#settings)
     // Before anything is bound, and by the user who may read keys.
     this.#tls = this.#loadTls(this.#settings)
-    if (privileges !== undefined && canOpenSockets()) return this.#listenAndDrop(privileges)
+    if (privileges !== undefined && canOpenSockets(this.#settings))
+      return this.#listenAndDrop(privileges)
     const plan = await this.#load()
     const make = () => this.#make(plan)
     const specs = this.#inherited()

@@ -16,8 +16,9 @@ import {
   TRIES,
 } from './binding.js'
 
-/** True where sockets can be opened without an engine. */
-export const canOpenSockets = (): boolean => native !== undefined
+/** True where sockets can be opened without an engine. Those of ZeroMQ are opened by its library. */
+export const canOpenSockets = ({ protocol }: Pick<BindOptions, 'protocol'>): boolean =>
+  native !== undefined && protocol !== 'zmq'
 
 /** Sockets that were handed to this process, as an engine takes them. */
 export function inheritedSpecs(

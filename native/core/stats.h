@@ -22,6 +22,7 @@ namespace gaidaros {
   X(accept_errors)           \
   X(turns)                   \
   X(datagrams_cut)           \
+  X(datagrams_multipart)     \
   X(datagrams_held_back)     \
   X(datagrams_unsent)        \
   X(icmp_errors)             \

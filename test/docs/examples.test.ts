@@ -57,6 +57,7 @@ class Document {
     this.#folder = temporary(test)
     mkdirSync(join(this.#folder, 'node_modules'))
     symlinkSync(root, join(this.#folder, 'node_modules', 'gaidaros'))
+    symlinkSync(join(root, 'node_modules/zeromq'), join(this.#folder, 'node_modules', 'zeromq'))
     writeFileSync(join(this.#folder, 'package.json'), '{"type":"module"}')
     this.#env = { ...plainEnv(), HOME: this.#folder }
   }

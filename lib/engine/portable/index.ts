@@ -4,10 +4,11 @@ import type { EngineHost, EngineOptions, ServingEngine } from '../engine.js'
 import { DatagramEngine } from './datagrams/datagram-engine.js'
 import { PortableEngine } from './portable-engine.js'
 
+export { zeromqRefusal } from './datagrams/zeromq.js'
 export { portableRefusal, portableWarnings } from './warnings.js'
 
 /**
- * An engine over node:net, or of datagrams over node:dgram. Its listen() answers with a promise.
+ * An engine over node:net, or of datagrams over node:dgram or ZeroMQ. Its listen() answers with a promise.
  * @param host is called on the thread that made the engine, once for each received chunk, each batch of datagrams or of events
  * @example
  * const engine = createPortableEngine(options, { turn: (count) => engine.replies.fill(ANSWER.none, 0, count * REPLY_WORDS) })

@@ -1,6 +1,7 @@
 // What the portable engine cannot do: one table, of which one line is made.
 
 import type { EngineOptions } from '../engine.js'
+import { zeromqRefusal } from './datagrams/zeromq.js'
 
 interface Shortcoming {
   text: string
@@ -10,7 +11,7 @@ interface Shortcoming {
 
 type Wishes = Pick<
   EngineOptions,
-  'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local' | 'compress'
+  'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local' | 'zmq' | 'compress'
 >
 
 /** node:net knows when keepalive begins, and nothing else of all this. */
@@ -61,13 +62,17 @@ const LACKING: Readonly<Record<string, (options: Wishes) => boolean>> = {
 }
 
 /**
- * Why datagrams cannot be served as these options ask; undefined where they can.
+ * Why datagrams, or messages, cannot be served as these options ask; undefined where they can.
  * @example
  * portableRefusal(options) // 'protocol UDP is without socket_mark, socket_dscp on the portable engine (node:dgram)'
  */
 export function portableRefusal(options: Wishes): string | undefined {
   if (options.local) return 'protocol unixdgram: Node has no such sockets; wanted the native engine'
   if (!options.datagrams) return undefined
+  if (options.zmq !== undefined) {
+    const refusal = zeromqRefusal()
+    return refusal === undefined ? undefined : `protocol zmq: ${refusal}`
+  }
   const lacking = Object.keys(LACKING).filter((name) => LACKING[name]?.(options))
   return lacking.length === 0
     ? undefined
@@ -81,10 +86,16 @@ export function portableRefusal(options: Wishes): string | undefined {
  * portableWarnings(options) // ['portable engine (node:net): polling_type, send_batching, … are left to Node; …']
  */
 export function portableWarnings(options: Wishes): string[] {
-  const own = options.datagrams ? OF_DATAGRAMS : OF_STREAMS
+  const { own, module } = kindOf(options)
   const texts = [LEFT, ...own, BUSY_POLL]
     .filter(({ when }) => when === undefined || when(options))
     .map(({ text }) => text)
-  const module = options.datagrams ? 'node:dgram' : 'node:net'
   return [`portable engine (${module}): ${texts.join('; ')}`]
+}
+
+function kindOf({ datagrams, zmq }: Wishes): { own: readonly Shortcoming[]; module: string } {
+  if (zmq !== undefined) return { own: [], module: 'zeromq' }
+  return datagrams
+    ? { own: OF_DATAGRAMS, module: 'node:dgram' }
+    : { own: OF_STREAMS, module: 'node:net' }
 }

@@ -16,7 +16,7 @@ export const socket = [
     default: '',
     hint: 'FILE',
     userFile: false,
-    doc: 'Path of the unix socket to listen on. A leading @ is an abstract name.',
+    doc: 'Path of the unix socket to listen on. A leading @ is an abstract name. With protocol zmq: instead of host and port.',
   },
   {
     ...socketPart,
@@ -182,6 +182,16 @@ export const socket = [
     default: false,
     userFile: false,
     doc: 'SO_BROADCAST.',
+  },
+  {
+    ...socketPart,
+    name: 'zmq_hwm',
+    kind: COUNT,
+    default: 1000,
+    zero: 'no limit',
+    hint: 'N',
+    userFile: false,
+    doc: 'Messages of each peer of ZeroMQ that its library keeps in each direction (ZMQ_RCVHWM, ZMQ_SNDHWM).',
   },
 ] as const satisfies readonly Option[]
 

@@ -1,7 +1,6 @@
-// The engine of datagrams over node:dgram: each is a request, and a connection of its own to the host, as in
+// The engine of datagrams over node:dgram, and of messages over ZeroMQ: each is a request, and a connection of its own to the host, as in
 // native/loop/datagrams.cc. Those that arrive in one round of Node's loop are one turn.
 
-import type { RemoteInfo } from 'node:dgram'
 import { emptyStats } from '../../counters.js'
 import type {
   Address,
@@ -19,11 +18,14 @@ import { PoolHost } from '../pool/host.js'
 import { type PoolEngine, PortablePool } from '../pool/pool.js'
 import { MAX_RECORDS } from '../records.js'
 import { Timing } from '../timing.js'
+import type { DatagramSocket, OpenSocket, Origin, Receiver } from './datagramsocket.js'
 import { Expiry } from './expiry.js'
 import { type Flight, Flights } from './flights.js'
 import { DatagramRecords } from './records.js'
 import { DatagramSockets } from './sockets.js'
-import type { UdpSocket } from './udpsocket.js'
+import { UdpSocket } from './udpsocket.js'
+import { zeromqName } from './zeromq.js'
+import { ZmqSocket } from './zmqsocket.js'
 
 const OUT_BYTES = 256 * 1024
 const NO_BIGS: readonly Buffer[] = []
@@ -31,7 +33,7 @@ const NO_BIGS: readonly Buffer[] = []
 export class DatagramEngine implements PoolEngine {
   readonly name = 'portable'
   readonly isDatagram = true
-  readonly description = 'node:dgram'
+  readonly description: string
   readonly bigs = NO_BIGS
   readonly replies = new Uint32Array(MAX_RECORDS * REPLY_WORDS)
   readonly out = Buffer.allocUnsafeSlow(OUT_BYTES)
@@ -53,6 +55,7 @@ export class DatagramEngine implements PoolEngine {
   #landed: (() => void) | undefined
 
   constructor(options: EngineOptions, host: EngineHost) {
+    this.description = options.zmq === undefined ? 'node:dgram' : zeromqName()
     this.#amplification = options.amplification
     this.#limits = options.limits
     this.#expiry = new Expiry(this.#flights, options.limits.handlerTimeout, (flight) =>
@@ -60,11 +63,13 @@ export class DatagramEngine implements PoolEngine {
     )
     this.pool = new PortablePool(this)
     this.#host = new PoolHost(this, this.pool, host)
-    this.#sockets = new DatagramSockets({
+    const receiver: Receiver = {
       received: (...datagram) => this.#received(...datagram),
       // Whatever it says of one datagram, the socket goes on (pitfall 29).
       failed: () => this.#counters.icmp_errors++,
-    })
+      unfit: (length) => this.#drop('datagrams_multipart', length),
+    }
+    this.#sockets = new DatagramSockets(receiver, this.#opener(options))
   }
 
   get records(): Uint32Array {
@@ -142,7 +147,7 @@ export class DatagramEngine implements PoolEngine {
     const flight = this.#flights.find(slot, generation)
     if (flight === undefined) return undefined
     const { from, socket, length, sent } = flight
-    const remote = addressOf(from)
+    const remote = socket.remoteOf(from)
     return { remote, local: socket.address, bytesIn: length, bytesOut: sent, requests: 1 }
   }
 
@@ -192,15 +197,26 @@ export class DatagramEngine implements PoolEngine {
     return flight?.live ? flight : undefined
   }
 
-  #received(socket: UdpSocket, bytes: Buffer, from: RemoteInfo): void {
+  #opener({ zmq }: EngineOptions): OpenSocket {
+    if (zmq === undefined) return UdpSocket.opened
+    const circumstances = { options: zmq, limits: () => this.#limits }
+    return (spec, receiver) => ZmqSocket.open(spec, receiver, circumstances)
+  }
+
+  #drop(counter: 'datagrams_cut' | 'datagrams_multipart', length: number): void {
+    this.#counters.bytes_in += length
+    this.#counters[counter]++
+  }
+
+  #received(socket: DatagramSocket, bytes: Buffer, from: Origin): void {
     const counters = this.#counters
     const { maxFrameSize } = this.#limits
     const { length } = bytes
-    counters.bytes_in += length
     if (maxFrameSize > 0 && length > maxFrameSize) {
-      counters.datagrams_cut++
+      this.#drop('datagrams_cut', length)
       return
     }
+    counters.bytes_in += length
     if (!this.#records.fits(length)) this.#turn()
     const flight = this.#flights.begin(socket, from, length)
     this.#records.request(flight, bytes)
@@ -324,8 +340,10 @@ export class DatagramEngine implements PoolEngine {
 
   async #shutDown(graceMs: number): Promise<void> {
     this.#sockets.stop()
+    const until = performance.now() + graceMs
     const endAll = () => {
       for (const flight of this.#flights) this.#end(flight, 'shutdown')
+      this.#sockets.drop()
     }
     if (graceMs <= 0) endAll()
     const timer = setTimeout(endAll, graceMs)
@@ -335,12 +353,6 @@ export class DatagramEngine implements PoolEngine {
     })
     clearTimeout(timer)
     this.#expiry.stop()
-    await this.#sockets.close()
+    await this.#sockets.close(Math.max(0, until - performance.now()))
   }
-}
-
-/** An IPv4 peer of a dual-stack socket reads as plain IPv4 (RFC 4291, 2.5.5.2). */
-function addressOf({ address, port }: RemoteInfo): Address {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
-  return { address: plain, family: plain.includes(':') ? 'IPv6' : 'IPv4', port }
 }

@@ -1,15 +1,14 @@
 // Datagrams on their way through the host: from their arrival to the reply that answers them. Each is named like a
 // connection, by a place and a generation, and to the host it is one, of one request.
 
-import type { RemoteInfo } from 'node:dgram'
-import type { UdpSocket } from './udpsocket.js'
+import type { DatagramSocket, Origin } from './datagramsocket.js'
 
 /** Its reply leaves by the socket that it came by. */
 export interface Flight {
   readonly slot: number
   readonly generation: number
-  readonly socket: UdpSocket
-  readonly from: RemoteInfo
+  readonly socket: DatagramSocket
+  readonly from: Origin
   /** Bytes of the datagram, and of its replies so far. */
   readonly length: number
   sent: number
@@ -31,7 +30,7 @@ export class Flights {
   /** Those that are answered by calls, oldest first. */
   readonly #late = new Set<Flight>()
 
-  begin(socket: UdpSocket, from: RemoteInfo, length: number): Flight {
+  begin(socket: DatagramSocket, from: Origin, length: number): Flight {
     const slot = this.#free.pop() ?? this.#places.length
     const flight: Flight = {
       slot,

@@ -1,33 +1,25 @@
 // The sockets of an engine of datagrams: which of them receive, and why none does.
 
-import type { RemoteInfo } from 'node:dgram'
 import type { Address, ListenSpec } from '../../engine.js'
-import { UdpSocket } from './udpsocket.js'
-
-export interface Receiver {
-  received(socket: UdpSocket, bytes: Buffer, from: RemoteInfo): void
-  failed(): void
-}
+import type { DatagramSocket, OpenSocket, Receiver } from './datagramsocket.js'
 
 export class DatagramSockets {
   readonly #receiver: Receiver
+  readonly #open: OpenSocket
   /** By the number of the listen() call. */
-  readonly #places: { socket: UdpSocket; wanted: boolean }[] = []
+  readonly #places: { socket: DatagramSocket; wanted: boolean }[] = []
   #started = false
   #paused = false
   /** Sockets that rest would not keep the process alive. */
   #alive: NodeJS.Timeout | undefined
 
-  constructor(receiver: Receiver) {
+  constructor(receiver: Receiver, open: OpenSocket) {
     this.#receiver = receiver
+    this.#open = open
   }
 
-  listen(spec: ListenSpec): Address {
-    const socket = UdpSocket.open(spec)
-    socket.listen(
-      (bytes, from) => this.#receiver.received(socket, bytes, from),
-      () => this.#receiver.failed(),
-    )
+  async listen(spec: ListenSpec): Promise<Address> {
+    const socket = await this.#open(spec, this.#receiver)
     this.#places.push({ socket, wanted: spec.dormant !== true })
     return socket.address
   }
@@ -70,9 +62,15 @@ export class DatagramSockets {
     return this.#places.reduce((sum, { socket }) => sum + socket.pending, 0)
   }
 
-  async close(): Promise<void> {
+  /** What has not left never will. */
+  drop(): void {
+    for (const { socket } of this.#places) socket.drop()
+  }
+
+  /** @param graceMs what has left may be on its way for so long */
+  async close(graceMs: number): Promise<void> {
     clearInterval(this.#alive)
-    await Promise.all(this.#places.splice(0).map(({ socket }) => socket.close()))
+    await Promise.all(this.#places.splice(0).map(({ socket }) => socket.close(graceMs)))
   }
 
   #steer(): void {

@@ -7,6 +7,7 @@ import { networkInterfaces } from 'node:os'
 import { getSystemErrorMap } from 'node:util'
 import type { Address, ListenSpec, SocketOptions } from '../../engine.js'
 import { listenFailure } from '../../listenfailure.js'
+import type { DatagramSocket, Origin, Receiver } from './datagramsocket.js'
 
 /** What node:dgram does not document: what receives, and what a socket keeps it in. */
 interface Handle {
@@ -32,7 +33,7 @@ const asGiven = (
   done: (error: null, address: string, family: number) => void,
 ): void => done(null, address, isIPv6(address) ? 6 : 4)
 
-export class UdpSocket {
+export class UdpSocket implements DatagramSocket {
   readonly address: Address
   /** Datagrams that libuv still has. */
   pending = 0
@@ -79,6 +80,16 @@ export class UdpSocket {
     }
   }
 
+  /** Opened, and heard by `receiver`. */
+  static opened(spec: ListenSpec, receiver: Receiver): UdpSocket {
+    const socket = UdpSocket.open(spec)
+    socket.listen(
+      (bytes, from) => receiver.received(socket, bytes, from),
+      () => receiver.failed(),
+    )
+    return socket
+  }
+
   get fd(): number {
     return this.#handle.fd
   }
@@ -100,11 +111,16 @@ export class UdpSocket {
     else this.#handle.recvStop()
   }
 
-  /**
-   * Sends one datagram; `bytes` are not to change before `done` is called, in a later tick.
-   * @param done told how many bytes the kernel took; undefined: none, for want of room or of a route
-   */
-  send(bytes: Uint8Array, to: RemoteInfo, done: (bytes: number | undefined) => void): void {
+  /** An IPv4 peer of a dual-stack socket reads as plain IPv4 (RFC 4291, 2.5.5.2). */
+  remoteOf(from: Origin): Address {
+    const { address, port } = from as RemoteInfo
+    const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+    return { address: plain, family: plain.includes(':') ? 'IPv6' : 'IPv4', port }
+  }
+
+  /** `done` hears of none for want of room or of a route. */
+  send(bytes: Uint8Array, from: Origin, done: (bytes: number | undefined) => void): void {
+    const to = from as RemoteInfo
     this.pending++
     const sent = (error: Error | null): void => {
       this.pending--
@@ -114,6 +130,9 @@ export class UdpSocket {
     if (to.port === 0) process.nextTick(sent, new Error('port 0'))
     else this.#socket.send(bytes, to.port, to.address, sent)
   }
+
+  /** libuv has what was sent, and hands it to the kernel. */
+  drop(): void {}
 
   close(): Promise<void> {
     return new Promise((resolve) => this.#socket.close(resolve))
