@@ -194,6 +194,7 @@ class Loop final : private PollerSink {
   void failed(Connection& connection, int code) override;
   void sent(Connection& connection, int result) override;
   void sent_queued(Connection& connection, uint32_t count) override;
+  void uncounted(Connection& connection, uint32_t in, uint32_t out) override;
   void released(Connection& connection) override;
   uint32_t readable(uint16_t listener, bool has_errors) override;
   bool full() const override { return record_count_ >= kMaxRecords || slab_full_; }

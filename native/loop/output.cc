@@ -220,8 +220,9 @@ void Loop::queue(Connection& connection, std::span<const uint8_t> bytes) {
   Backlog& backlog = connection.need_backlog();
   bool idle = backlog.output.empty();
   backlog.output.push(bytes);
-  if (idle) {
-    backlog.output_since = now_;
+  // Of messages the end of the first may have been missing until now.
+  if (idle || options_.messages) {
+    if (idle) backlog.output_since = now_;
     if (!connection.sending) poller_->send_queued(connection);
     if (!connection.live()) return;
     if (options_.limits.write_timeout > 0) arm(connection);
@@ -288,6 +289,13 @@ void Loop::count_sent(Connection& connection, uint32_t count) {
   if (connection.filter) return;
   connection.bytes_out += count;
   stats_.bytes_out += count;
+}
+
+void Loop::uncounted(Connection& connection, uint32_t in, uint32_t out) {
+  connection.bytes_in -= in;
+  connection.bytes_out -= out;
+  stats_.bytes_in -= in;
+  stats_.bytes_out -= out;
 }
 
 void Loop::sent_queued(Connection& connection, uint32_t count) {

@@ -103,8 +103,9 @@ bool take_over(int fd, int name, int wanted, const std::optional<SocketOptions>&
 }  // namespace
 
 int open_listener(const ListenOptions& options, SystemError& error) {
-  int fd = options.path.empty() ? open_internet(options, SOCK_STREAM, error)
-                                : open_unix(options, SOCK_STREAM, error);
+  int fd = options.path.empty()
+               ? open_internet(options, SOCK_STREAM, error)
+               : open_unix(options, options.messages ? SOCK_SEQPACKET : SOCK_STREAM, error);
   return listen_on(fd, options, error);
 }
 
