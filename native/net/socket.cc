@@ -161,6 +161,17 @@ Credentials peer_credentials(int fd) {
   return {found.pid, found.uid, found.gid};
 }
 
+void inherit_send_buffer(int fd, int listener) {
+  int wanted = 0;
+  int found = 0;
+  socklen_t size = sizeof wanted;
+  getsockopt(listener, SOL_SOCKET, SO_SNDBUF, &wanted, &size);
+  getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &found, &size);
+  if (wanted == found) return;
+  // The kernel tells twice what it was asked for (socket(7)).
+  if (!set(fd, SOL_SOCKET, SO_SNDBUFFORCE, wanted / 2)) set(fd, SOL_SOCKET, SO_SNDBUF, wanted / 2);
+}
+
 bool set_nodelay(int fd) { return set(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
 
 void set_quickack(int fd) { set(fd, IPPROTO_TCP, TCP_QUICKACK, 1); }

@@ -54,6 +54,9 @@ struct Credentials {
 };
 Credentials peer_credentials(int fd);
 
+// Unix sockets do not inherit the size of their send buffer, which no message can be longer than.
+void inherit_send_buffer(int fd, int listener);
+
 bool set_nodelay(int fd);
 // Acknowledge at once, until the kernel thinks better of it (tcp(7), TCP_QUICKACK).
 void set_quickack(int fd);

@@ -207,6 +207,14 @@ const cases: Cases = {
     t.equal(await (await Peer.make(t, path)).told('short'), 'short', 'others are served')
   },
 
+  'socket_send_buffer is that of connections, too': async (t, ctx) => {
+    const { peer } = await both(t, ctx, {
+      socketSendBuffer: 200_000,
+      handleRequest: () => Buffer.alloc(390_000, 1),
+    })
+    t.equal((await peer.ask('a')).length, 390_000)
+  },
+
   'max_frame_size is that of the message': async (t, ctx) => {
     const { served, peer } = await both(t, ctx, { maxFrameSize: 1000 })
     t.equal((await peer.ask(Buffer.alloc(1000))).length, 1000)
