@@ -110,6 +110,8 @@ class Loop final : private PollerSink {
     const Connection* connection = table_.find(id);
     return connection != nullptr && connection->reply_sequence == sequence && joins_replies();
   }
+  // Pieces of the reply to request `sequence` were given, and more are to come.
+  bool has_begun(ConnId id, uint32_t sequence);
   // Replies may leave together; else each by itself (nodelay).
   bool joins_replies() const { return !options_.nodelay; }
   int64_t write(ConnId id, std::span<const uint8_t> bytes);

@@ -69,6 +69,17 @@ void Loop::answer(ConnId id, uint32_t sequence, uint32_t count, std::span<const 
   check_high_water(*connection);
 }
 
+bool Loop::has_begun(ConnId id, uint32_t sequence) {
+  const Connection* connection = table_.find(id);
+  if (connection == nullptr) return false;
+  if (connection->streaming && connection->reply_sequence == sequence) return true;
+  if (!connection->backlog) return false;
+  const std::vector<HeldReply>& held = connection->backlog->held;
+  return std::any_of(held.begin(), held.end(), [sequence](const HeldReply& each) {
+    return each.sequence == sequence && !each.done;
+  });
+}
+
 int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
   awake();
   if (datagrams_) return reply_datagram(id, bytes, kReplyMore);
