@@ -38,8 +38,8 @@ client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
 reading = threading.Event()
 if not hold:
     reading.set()
-threading.Thread(target=show, daemon=True).start()
 print("ready", flush=True)
+threading.Thread(target=show, daemon=True).start()
 for line in sys.stdin:
     word, *count = line.split() or [""]
     if word == "read":

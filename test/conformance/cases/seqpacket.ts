@@ -266,6 +266,17 @@ const cases: Cases = {
     await served.reach(({ active }) => active === 0, 'no connection')
   },
 
+  'keepalive = no, and the hooks': async (t, ctx) => {
+    const { peer } = await both(t, ctx, {
+      keepalive: false,
+      opened: (connection: Connection) => void connection.write('welcome'),
+      handleRequest: (request: Buffer) => request,
+    })
+    t.equal(String((await peer.has(1))[0]), 'welcome')
+    t.equal(await peer.told('a'), 'a')
+    t.ok(await peer.ended())
+  },
+
   'a client that is gone': async (t, ctx) => {
     const { served, peer, path } = await both(t, ctx, {
       handleRequest: async (request: Buffer) => {
