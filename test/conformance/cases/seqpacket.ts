@@ -371,7 +371,7 @@ const cases: Cases = {
       [serverTls(), /tls_cert.*wanted a protocol of streams.*unixseqpacket/],
       [{ proxyProtocol: 'v2' }, /proxy_protocol.*wanted a protocol of streams.*unixseqpacket/],
       [{ endRequest: 'line' }, /end_request.*wanted a protocol of streams.*unixseqpacket/],
-      [{ port: 1234 }, /port.*wanted protocol TCP or UDP.*unixseqpacket/],
+      [{ port: 1234 }, /port.*wanted protocol TCP, UDP.*unixseqpacket/],
     ]
     const path = place(t)
     for (const [options, message] of refused) t.throws(() => make(ctx, path, options), { message })
