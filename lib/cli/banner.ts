@@ -12,29 +12,27 @@ const ANY = new Map([
 /** `-w 1`: most kinds of nc would wait on after the answer. */
 function attempt(
   place: Address,
-  {
-    takesLines,
-    datagrams,
-    zmq,
-    secure,
-  }: Pick<Serving, 'takesLines' | 'datagrams' | 'zmq' | 'secure'>,
+  { takesLines, datagrams, messages, zmq, secure }: Omit<Serving, 'engine' | 'addresses'>,
 ): string {
   const { address, family, port } = place
   if (zmq) return zmqClient(place)
   const nc = datagrams ? 'nc -u -w 1' : 'nc -w 1'
   const plainClient = () =>
     family === 'unix'
-      ? localClient(address, datagrams)
+      ? localClient(address, datagrams, messages)
       : `${nc} ${ANY.get(address) ?? address} ${port}`
   // openssl knows no abstract names; what to do there is the user's to say.
   const client = secure && !address.startsWith('@') ? secureClient(place) : plainClient()
-  return takesLines || datagrams ? `printf 'hello\\n' | ${client}` : client
+  return takesLines || datagrams || messages ? `printf 'hello\\n' | ${client}` : client
 }
 
 /** nc knows no abstract names. A client of datagrams is answered where it has a name, too. */
-function localClient(path: string, datagrams: boolean): string {
-  if (!path.startsWith('@')) return datagrams ? `nc -u -w 1 -U ${path}` : `nc -w 1 -U ${path}`
-  const name = path.slice(1)
+function localClient(path: string, datagrams: boolean, messages: boolean): string {
+  const isAbstract = path.startsWith('@')
+  const name = path.slice(isAbstract ? 1 : 0)
+  // SOCK_SEQPACKET, of which nc knows nothing.
+  if (messages) return `socat - ${isAbstract ? 'ABSTRACT' : 'UNIX'}-CONNECT:${name},type=5`
+  if (!isAbstract) return datagrams ? `nc -u -w 1 -U ${path}` : `nc -w 1 -U ${path}`
   return datagrams
     ? `socat -t 1 - ABSTRACT-SENDTO:${name},bind=${name}.client`
     : `socat - ABSTRACT-CONNECT:${name}`
@@ -62,6 +60,7 @@ export interface Serving {
   /** Requests are lines, as far as the options say. */
   takesLines: boolean
   datagrams: boolean
+  messages: boolean
   /** They are messages of ZeroMQ. */
   zmq?: boolean
   /** TLS begins with the first byte. */

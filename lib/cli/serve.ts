@@ -8,7 +8,7 @@ import { type Logs, openLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
 import { releaseMemoryAtRest } from '../process/allocator.js'
 import type { Detached } from '../process/daemon.js'
-import { isDatagram } from '../server/engineoptions.js'
+import { hasMessages, isDatagram } from '../server/engineoptions.js'
 import { Gaidaros } from '../server/gaidaros.js'
 import { ownLogs } from '../server/ownsettings.js'
 import type { HeldSocket } from '../server/pool/sockets.js'
@@ -120,12 +120,15 @@ class Foreground implements SignalTargets {
     this.#readyAt = performance.now()
     const { engine, addresses } = this.#server
     if (engine) {
-      const datagrams = isDatagram(this.#settings)
       const { tlsMode, protocol } = this.#settings
-      const zmq = protocol === 'zmq'
+      const requests = {
+        takesLines: takesLines(this.#settings),
+        datagrams: isDatagram(this.#settings),
+        messages: hasMessages(this.#settings),
+        zmq: protocol === 'zmq',
+      }
       const secure = hasTls(this.#settings) && tlsMode === 'implicit'
-      const lines = takesLines(this.#settings)
-      say(...banner({ engine, addresses, takesLines: lines, datagrams, zmq, secure }))
+      say(...banner({ engine, addresses, ...requests, secure }))
       this.#note('info', 'serving', {
         pid: process.pid,
         addresses: addresses.map(endpoint).join(', '),

@@ -240,7 +240,7 @@ export class LazyRequest implements BatchRequest {
     const { slab, bigs } = this.#batch
     const offset = this.#word(RECORD.offset)
     if ((this.#word(RECORD.kind) & RECORD_BIG) === 0) return [slab, offset]
-    return [bigs[offset] as RawBuffer, 0]
+    return [bigs[offset] as RawBuffer, this.#word(RECORD.extra)]
   }
 }
 

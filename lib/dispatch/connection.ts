@@ -3,6 +3,7 @@
 
 import type { Address, ConnectionInfo, Credentials, Engine, ProxyInfo } from '../engine/engine.js'
 import { misuse } from '../errors.js'
+import { asMessage } from '../frame/message.js'
 import type { Bytes, Connection } from '../handler/contract.js'
 import { bytesOf } from './codec.js'
 import { type Deferred, deferred } from './deferred.js'
@@ -69,6 +70,7 @@ export class ClientConnection implements Connection {
     const { remote, proxy } = this.#info()
     if (remote.family === 'zmq') return 'zmq'
     if (this.#host.engine.isDatagram) return remote.family === 'unix' ? 'unixdgram' : 'UDP'
+    if (this.#host.engine.hasMessages) return 'unixseqpacket'
     return (proxy?.address ?? remote).family === 'unix' ? 'unixsocket' : 'TCP'
   }
 
@@ -131,7 +133,9 @@ export class ClientConnection implements Connection {
   write(data: Bytes | string): boolean {
     const bytes = bytesOf(data, 'utf8')
     if (this.#closed || bytes === undefined) return false
-    return this.noteWaiting(this.#host.engine.write(this.slot, this.generation, bytes))
+    const { engine } = this.#host
+    const piece = engine.hasMessages ? asMessage(bytes) : bytes
+    return this.noteWaiting(engine.write(this.slot, this.generation, piece))
   }
 
   drained(): Promise<void> {

@@ -256,7 +256,8 @@ export class Dispatcher implements EngineHost {
     const length = records[at + RECORD.length] as number
     if (((records[at] as number) & RECORD_BIG) === 0)
       return [slab as RawBuffer, offset, offset + length]
-    return [(bigs[offset] ?? NOTHING) as RawBuffer, 0, length]
+    const start = records[at + RECORD.extra] as number
+    return [(bigs[offset] ?? NOTHING) as RawBuffer, start, start + length]
   }
 
   #opened(slot: number, generation: number): void {

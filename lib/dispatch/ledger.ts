@@ -102,8 +102,9 @@ export class Ledger {
       this.#later(account, slot, sequence, pending)
       return
     }
-    if (kind === ANSWER.same) pending.bytesOut = this.#wrapping.size(bytesIn)
-    else if (kind !== ANSWER.none) pending.bytesOut = replies[answer + REPLY.length] as number
+    if (kind === ANSWER.same) pending.bytesOut = this.#sent(this.#wrapping.size(bytesIn))
+    else if (kind !== ANSWER.none)
+      pending.bytesOut = this.#sent(replies[answer + REPLY.length] as number)
     this.#write(account, sequence, pending, 'ok')
   }
 
@@ -164,8 +165,9 @@ export class Ledger {
     slot: number,
     generation: number,
     sequence: number,
-    { bytes, isWhole, worker }: Replied,
+    { bytes: given, isWhole, worker }: Replied,
   ): void {
+    const bytes = this.#sent(given)
     const account = this.#find(slot, generation)
     const pending = account?.pending?.get(sequence)
     if (account === undefined || pending === undefined) {
@@ -178,6 +180,11 @@ export class Ledger {
     if (!isWhole) return
     account.pending?.delete(sequence)
     this.#write(account, sequence, pending, 'ok', worker)
+  }
+
+  /** What the peer gets of so many bytes that the engine was given. */
+  #sent(bytes: number): number {
+    return Math.max(0, bytes - this.#wrapping.hidden)
   }
 
   #later(account: Account, slot: number, sequence: number, pending: Pending): void {

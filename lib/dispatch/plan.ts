@@ -4,6 +4,7 @@
 import type { FramerSpec } from '../engine/engine.js'
 import type { CloseReason } from '../engine/reasons.js'
 import type { DeclaredFramer } from '../frame/framer.js'
+import { MESSAGE } from '../frame/message.js'
 import type {
   Connection,
   DecodeRequest,
@@ -41,8 +42,17 @@ export interface HandlerPlan {
   idempotent?: boolean
 }
 
-/** A datagram is a request, whatever the framer would make of its bytes, and has no beginning and no end of its own. */
-export function planForDatagrams(plan: HandlerPlan): HandlerPlan {
-  const { framing: _framing, opened: _opened, closed: _closed, ...rest } = plan
+/**
+ * A datagram or a message is a request, whatever the framer would make of its bytes. A datagram has no beginning and no
+ * end of its own.
+ */
+export function planFor(
+  plan: HandlerPlan,
+  { datagrams, messages }: { datagrams: boolean; messages: boolean },
+): HandlerPlan {
+  if (!datagrams && !messages) return plan
+  const { framing: _framing, ...unframed } = plan
+  if (messages) return { ...unframed, framer: MESSAGE }
+  const { opened: _opened, closed: _closed, ...rest } = unframed
   return { ...rest, framer: { kind: 'chunk' } }
 }

@@ -3,6 +3,7 @@
 
 import { REPLY_FLAG } from '../engine/layout.js'
 import { type DeclaredFramer, type JsFramer, makeFramer } from '../frame/framer.js'
+import { MESSAGE, MESSAGE_HEAD } from '../frame/message.js'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -14,6 +15,8 @@ export class Wrapping {
   readonly suffixOnly: boolean
   /** For engine.reply(): the engine adds prefix or suffix. */
   readonly flag: number
+  /** Bytes of what is added that the peer is not sent. */
+  readonly hidden: number
   readonly #framer: JsFramer | undefined
   readonly #inEngine: boolean
   readonly #spec: DeclaredFramer | undefined
@@ -27,6 +30,7 @@ export class Wrapping {
     this.#spec = this.strips ? spec : undefined
     this.suffixOnly = !this.strips || spec?.kind === 'delimiter'
     this.suffix = this.suffixOnly && this.#framer ? this.#framer.wrap(NOTHING) : NOTHING
+    this.hidden = spec === MESSAGE ? MESSAGE_HEAD : 0
     this.flag = this.strips && inEngine ? REPLY_FLAG.frame : 0
   }
 

@@ -125,6 +125,8 @@ export interface EngineOptions {
   datagrams: boolean
   /** They come by unix sockets. */
   local: boolean
+  /** Connections of messages, SOCK_SEQPACKET: each is a request. With framer MESSAGE. */
+  messages: boolean
   /** They are messages of ZeroMQ. */
   zmq?: ZmqOptions | undefined
   /** Bytes of the replies to a datagram by its own; 0: no limit. */
@@ -185,6 +187,8 @@ export interface ListenSpec {
   dormant?: boolean
   /** A socket of datagrams. */
   datagrams?: boolean
+  /** A path's: connections of messages, SOCK_SEQPACKET. */
+  messages?: boolean
   /** Absent: a socket of ours has the defaults, one that is open already stays as it is. */
   socket?: SocketOptions
 }
@@ -355,6 +359,8 @@ export interface Engine {
   readonly name: 'native' | 'portable'
   /** Its connections are datagrams. */
   readonly isDatagram: boolean
+  /** What it reads from connections and writes to them are messages, each behind its length (asMessage()). */
+  readonly hasMessages: boolean
   /** What stands in the log and --probe: 'epoll edge, batched sends', 'io_uring', 'node:net'. */
   readonly description: string
   readonly records: Uint32Array

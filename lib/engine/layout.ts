@@ -20,7 +20,7 @@ export const RECORD = {
   offset: 4,
   /** Bytes of the request. */
   length: 5,
-  /** closed: the close reason; drained: bytes still queued; otherwise 0. */
+  /** closed: the close reason; drained: bytes still queued; with RECORD_BIG where the bytes begin there; otherwise 0. */
   extra: 6,
   spare: 7,
 } as const

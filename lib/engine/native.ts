@@ -2,6 +2,7 @@
 // plain call into the addon.
 
 import { GaidarosError } from '../errors.js'
+import { MESSAGE_HEAD } from '../frame/message.js'
 import { type Addon, type NativeCore, native, nativeError, type OpenSpec } from '../native.js'
 import type {
   Address,
@@ -107,6 +108,7 @@ export function openListener(spec: OpenSpec): Address & { fd: number } {
 class NativeEngine implements ServingEngine {
   readonly name = 'native'
   readonly isDatagram: boolean
+  readonly hasMessages: boolean
   readonly description: string
   readonly records: Uint32Array
   readonly replies: Uint32Array
@@ -119,9 +121,10 @@ class NativeEngine implements ServingEngine {
 
   constructor(addon: Addon, options: EngineOptions, host: EngineHost) {
     this.isDatagram = options.datagrams
+    this.hasMessages = options.messages
     try {
       this.#core = new addon.Engine(
-        options,
+        { ...options, limits: this.#limits(options.limits) },
         (count, slab, bigs) => {
           if (slab !== undefined) this.slab = slab
           if (bigs !== undefined) this.bigs = bigs
@@ -234,7 +237,14 @@ class NativeEngine implements ServingEngine {
   }
 
   setLimits(limits: Limits): void {
-    this.#core.setLimits(limits)
+    this.#core.setLimits(this.#limits(limits))
+  }
+
+  /** Those of a message are of its bytes alone. */
+  #limits(limits: Limits): Limits {
+    const { maxFrameSize } = limits
+    if (!this.hasMessages || maxFrameSize === 0) return limits
+    return { ...limits, maxFrameSize: maxFrameSize + MESSAGE_HEAD }
   }
 
   stopListening(): void {

@@ -19,7 +19,7 @@ export const REASONS = [
   'idle_timeout',
   'write_timeout',
   'linger', // the peer did not close within linger_timeout, linger_idle_timeout or linger_bytes
-  'output_limit', // more unsent output than output_limit
+  'output_limit', // more unsent output than output_limit, or a message that no socket takes
   'max_connections', // accepted above the limit and closed at once
   'max_connections_per_ip',
   'filter_error', // a filter on the stream (TLS, compression, PROXY) failed

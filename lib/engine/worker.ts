@@ -44,6 +44,7 @@ class SharedMemoryEngine implements WorkerEngine {
   readonly name = 'native'
   readonly description = 'worker'
   readonly isDatagram: boolean
+  readonly hasMessages: boolean
   readonly records: Uint32Array
   readonly replies: Uint32Array
   readonly out: Buffer
@@ -53,6 +54,7 @@ class SharedMemoryEngine implements WorkerEngine {
 
   constructor(addon: Addon, spec: WorkerSpec, host: EngineHost, spent: () => void) {
     this.isDatagram = spec.datagrams
+    this.hasMessages = spec.messages
     this.#core = new addon.WorkerEngine(
       spec,
       (count, slab, bigs) => {

@@ -11,7 +11,7 @@ const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   {
     to: /^(?:unix.+|zmq)$/,
     options: /^socket_(?:path|mode|group)$/,
-    wanted: 'protocol unixsocket, unixdgram or zmq',
+    wanted: 'protocol unixsocket, unixdgram, unixseqpacket or zmq',
   },
   {
     to: /^(?:TCP|zmq)$/,
@@ -37,9 +37,18 @@ const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   { to: /^zmq$/, options: /^zmq_/, wanted: 'protocol zmq' },
   {
     to: /^(?:TCP|unixsocket)$/,
-    options:
-      /^(?:end_request|split_request|proxy_protocol|max_connections_per_ip|keepalive|tls_.+)$/,
+    options: /^(?:end_request|split_request|proxy_protocol|max_connections_per_ip|tls_.+)$/,
     wanted: 'a protocol of streams',
+  },
+  {
+    to: /^(?:TCP|unixsocket|unixseqpacket)$/,
+    options: /^keepalive$/,
+    wanted: 'a protocol of connections',
+  },
+  {
+    to: /^(?!unixseqpacket$)/,
+    options: /^compress$/,
+    wanted: 'a protocol of streams or datagrams',
   },
 ]
 

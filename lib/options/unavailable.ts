@@ -27,7 +27,7 @@ export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
 
 /** Values of options that this version has, without the features of these. */
 export const unavailableValues: ReadonlyMap<OptionName, readonly unknown[]> = new Map([
-  ['protocol', ['unixseqpacket', 'vsock']],
+  ['protocol', ['vsock']],
 ])
 
 /** Those of a choice that this version does not have. */

@@ -9,10 +9,11 @@ type Environment = Record<string, string | undefined>
 const FIRST = 3
 const OWN = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID']
 
-/** What the protocols of datagrams want. */
-const DATAGRAMS: Readonly<Record<string, string>> = {
+/** What protocols want that are not of streams. */
+const WANTED: Readonly<Record<string, string>> = {
   UDP: 'a UDP socket (ListenDatagram=)',
   unixdgram: 'a unix socket of datagrams (ListenDatagram=)',
+  unixseqpacket: 'a listening unix socket of messages (ListenSequentialPacket=)',
 }
 
 /** A listening socket that was handed over. */
@@ -24,7 +25,7 @@ export interface Inherited {
 
 /**
  * Takes the sockets that the environment promises, and removes its promise: programs that this one starts get none.
- * @param protocol UDP and unixdgram want sockets of datagrams, and not listening ones
+ * @param protocol UDP and unixdgram want sockets of datagrams, and not listening ones; unixseqpacket those of messages
  * @returns nothing when the sockets are for another process, or there are none
  * @throws GaidarosError ERR_GAIDAROS_LISTEN when one is not of the kind that is served
  * @example
@@ -48,7 +49,7 @@ export function takeActivation(environment: Environment, protocol = 'TCP'): Inhe
 
 function check({ fd, name }: Inherited, protocol: string): void {
   const found = whatIs(fd, protocol)
-  const wanted = DATAGRAMS[protocol] ?? 'a listening stream socket (ListenStream=)'
+  const wanted = WANTED[protocol] ?? 'a listening stream socket (ListenStream=)'
   if (found !== undefined)
     throw refused(`LISTEN_FDS: descriptor ${fd} (${name}) is ${found}; wanted ${wanted}`)
 }
@@ -58,13 +59,14 @@ function whatIs(fd: number, protocol: string): string | undefined {
   try {
     if (!fstatSync(fd).isSocket()) return 'no socket'
     if (native === undefined) return undefined // node:net finds out the rest when it listens
-    const { family, stream, datagrams, listening } = native.describeSocket(fd)
+    const { family, stream, datagrams, messages, listening } = native.describeSocket(fd)
     if (family === 'other') return 'a socket of a family that is not served'
-    if (protocol in DATAGRAMS) {
+    if (protocol === 'UDP' || protocol === 'unixdgram') {
       const isFit = datagrams && (family === 'unix') === (protocol === 'unixdgram')
       return isFit ? undefined : `no socket of ${protocol}`
     }
-    if (!stream) return 'no stream socket'
+    if (protocol === 'unixseqpacket' && !messages) return 'no socket of messages'
+    if (protocol !== 'unixseqpacket' && !stream) return 'no stream socket'
     return listening ? undefined : 'not listening (Accept=yes is not supported)'
   } catch {
     return 'not open'

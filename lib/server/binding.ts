@@ -10,7 +10,7 @@ import { GaidarosError } from '../errors.js'
 import type { Settings } from '../options/settings.js'
 import { futureOwner } from '../process/privileges.js'
 import { type Access, SocketFile, socketGroup } from '../process/socketfile.js'
-import { isDatagram } from './engineoptions.js'
+import { hasMessages, isDatagram } from './engineoptions.js'
 import { type SocketSettings, socketOptions } from './socketoptions.js'
 
 export type BindOptions = SocketSettings &
@@ -95,15 +95,15 @@ export const isLocal = ({
   protocol,
   socketPath,
 }: Pick<BindOptions, 'protocol' | 'socketPath'>): boolean =>
-  protocol === 'unixsocket' || protocol === 'unixdgram' || (protocol === 'zmq' && socketPath !== '')
+  protocol.startsWith('unix') || (protocol === 'zmq' && socketPath !== '')
 
 /** What listens on the path of the options. */
 export function pathSpec(options: BindOptions): ListenSpec & { path: string } {
   const { socketPath, backlog } = options
   const path = socketPath.startsWith('@') ? socketPath : resolve(socketPath)
-  const datagrams = isDatagram(options)
+  const kind = { datagrams: isDatagram(options), messages: hasMessages(options) }
   const socket = socketOptions(options)
-  return { path, address: '', port: 0, v6only: false, backlog, datagrams, socket }
+  return { path, address: '', port: 0, v6only: false, backlog, ...kind, socket }
 }
 
 /**

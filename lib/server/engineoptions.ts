@@ -9,6 +9,10 @@ import { socketOptions } from './socketoptions.js'
 export const isDatagram = ({ protocol }: Pick<Settings, 'protocol'>): boolean =>
   protocol === 'UDP' || protocol === 'unixdgram' || protocol === 'zmq'
 
+/** Whether connections keep the bounds of messages, each of which is a request. */
+export const hasMessages = ({ protocol }: Pick<Settings, 'protocol'>): boolean =>
+  protocol === 'unixseqpacket'
+
 /** Options for createEngine(). @param wantConnections to hear of each connection's beginning and end */
 export function engineOptions(
   settings: Settings,
@@ -46,7 +50,15 @@ export const wishes = (
   settings: Settings,
 ): Pick<
   EngineOptions,
-  'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local' | 'zmq' | 'compress'
+  | 'tcpCork'
+  | 'busyPoll'
+  | 'quickAck'
+  | 'socket'
+  | 'datagrams'
+  | 'local'
+  | 'messages'
+  | 'zmq'
+  | 'compress'
 > => ({
   tcpCork: settings.tcpCork,
   busyPoll: settings.busyPoll,
@@ -54,6 +66,7 @@ export const wishes = (
   socket: socketOptions(settings),
   datagrams: isDatagram(settings),
   local: settings.protocol === 'unixdgram',
+  messages: hasMessages(settings),
   zmq: settings.protocol === 'zmq' ? { highWaterMark: settings.zmqHwm } : undefined,
   compress: {
     method: settings.compress,

@@ -2,7 +2,7 @@
 // handler's plan. Decides nothing about when and where; knows nothing of other processes.
 
 import { Dispatcher } from '../dispatch/dispatcher.js'
-import { type HandlerPlan, planForDatagrams } from '../dispatch/plan.js'
+import { type HandlerPlan, planFor } from '../dispatch/plan.js'
 import {
   type HandlerPool,
   type HandlerWorker,
@@ -21,7 +21,7 @@ import { createEngine } from '../engine/index.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import type { Logs } from '../log/logs.js'
 import type { Settings } from '../options/settings.js'
-import { engineOptions, isDatagram } from './engineoptions.js'
+import { engineOptions, hasMessages, isDatagram } from './engineoptions.js'
 import { handlerName } from './handlername.js'
 import type { ServerStats } from './stats.js'
 
@@ -51,7 +51,7 @@ export async function loadPlan(
 ): Promise<HandlerPlan> {
   const allowCode = allowsCode(settings)
   const plan = await resolveHandler(settings as HandlerSettings, { allowCode, base, fresh })
-  return isDatagram(settings) ? planForDatagrams(plan) : plan
+  return planFor(plan, { datagrams: isDatagram(settings), messages: hasMessages(settings) })
 }
 
 export class Service {

@@ -134,6 +134,7 @@ LoopOptions read_options(const Napi::Object& object) {
   options.polling = polling == "completion" ? PollingType::completion
                     : polling == "level"    ? PollingType::level
                                             : PollingType::edge;
+  options.messages = flag(object, "messages");
   options.send_batching = flag(object, "sendBatching");
   options.cork = flag(object, "tcpCork");
   options.nodelay = flag(object, "tcpNodelay");

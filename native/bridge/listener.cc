@@ -45,6 +45,7 @@ ListenOptions read_listen_options(const Napi::Object& spec) {
   Napi::Value path = spec.Get("path");
   if (path.IsString()) {
     options.path = path.ToString();
+    options.messages = spec.Get("messages").ToBoolean();
     return options;
   }
   auto port = static_cast<uint16_t>(number(spec, "port"));

@@ -29,7 +29,7 @@ void check(Napi::Env env, const char* call, int result) {
   if (result < 0) throw failure_of(env, {call, errno});
 }
 
-// openListener({ address, port, path, backlog, v6only, reusePort, datagrams, socket }): a
+// openListener({ address, port, path, backlog, v6only, reusePort, datagrams, messages, socket }): a
 // descriptor that the caller owns
 Napi::Value open_listener_for(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -58,7 +58,7 @@ const char* family_name(int family) {
   }
 }
 
-// describeSocket(fd): { family, stream, datagrams, listening, address }
+// describeSocket(fd): { family, stream, datagrams, messages, listening, address }
 Napi::Value describe(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   InheritedSocket socket;
@@ -68,6 +68,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
   result.Set("family", family_name(socket.family));
   result.Set("stream", socket.type == SOCK_STREAM);
   result.Set("datagrams", socket.type == SOCK_DGRAM);
+  result.Set("messages", socket.type == SOCK_SEQPACKET);
   result.Set("listening", socket.listening);
   result.Set("address", address_object(env, socket.address, local_path(descriptor(info[0]))));
   return result;

@@ -29,6 +29,16 @@ std::span<const uint8_t> ByteQueue::front() const {
   return {first.bytes.get() + first.begin, first.end - first.begin};
 }
 
+bool ByteQueue::copy(std::span<uint8_t> to) const {
+  if (to.size() > size_) return false;
+  for (auto chunk = chunks_.begin(); !to.empty(); ++chunk) {
+    size_t take = std::min(to.size(), chunk->end - chunk->begin);
+    std::memcpy(to.data(), chunk->bytes.get() + chunk->begin, take);
+    to = to.subspan(take);
+  }
+  return true;
+}
+
 void ByteQueue::pop(size_t count) {
   size_ -= count;
   while (count > 0) {

@@ -16,6 +16,8 @@ class ByteQueue {
   void push(std::span<const uint8_t> bytes);
   // The oldest bytes that lie in one piece; empty when the queue is. Valid until the next pop().
   std::span<const uint8_t> front() const;
+  // Copies the oldest bytes to all of `to`; false: there are not so many.
+  bool copy(std::span<uint8_t> to) const;
   // Drops `count` bytes, at most size().
   void pop(size_t count);
   size_t size() const { return size_; }

@@ -1,6 +1,7 @@
 // How connections end: after their last reply, by the peer, by a limit, with the server.
 
 #include <algorithm>
+#include <cerrno>
 
 #include "loop.h"
 
@@ -67,6 +68,8 @@ void Loop::discount_unsent(Connection& connection) {
 }
 
 void Loop::failed(Connection& connection, int code) {
+  // A message that is longer than the socket's buffer.
+  if (code == EMSGSIZE) return close(connection, Reason::output_limit);
   close(connection, is_reset(code) ? Reason::reset : Reason::io_error);
 }
 

@@ -46,6 +46,7 @@ std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory m
   poller.edge = loop->options_.polling == PollingType::edge;
   poller.send_batching = loop->options_.send_batching && !loop->options_.nodelay;
   poller.recv_bytes = loop->options_.recv_bytes;
+  poller.messages = loop->options_.messages;
   Syscalls& counts = loop->stats_.syscalls;
   if (loop->options_.compress.method != Method::none) {
     loop->codecs_ = CodecPool::make(loop->options_.compress, error);
@@ -54,17 +55,18 @@ std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory m
   if (loop->options_.datagrams.on) {
     loop->datagrams_ = std::make_unique<Datagrams>(loop->options_.datagrams.local);
     if (loop->codecs_) loop->datagrams_->codec.emplace(*loop->codecs_);
-    poller.send_batching = false;
   }
+  bool is_stream = !loop->datagrams_ && !poller.messages;
+  poller.send_batching = poller.send_batching && is_stream;
   loop->poller_ = loop->options_.polling == PollingType::completion
                       ? make_completion_poller(poller, *loop, counts, loop->table_, error)
                       : make_epoll_poller(poller, *loop, counts, loop->table_, error);
   if (!loop->poller_) return nullptr;
   loop->description_ = loop->poller_->description();
-  if (loop->datagrams_) {
+  if (!is_stream) {
     // Without what it says of sends.
     loop->description_ = loop->description_.substr(0, loop->description_.find(','));
-    loop->description_ += ", recvmmsg and sendmmsg";
+    loop->description_ += loop->datagrams_ ? ", recvmmsg and sendmmsg" : ", recv and sendmmsg";
   }
   return loop;
 }

@@ -110,6 +110,8 @@ class Loop final : private PollerSink {
     const Connection* connection = table_.find(id);
     return connection != nullptr && connection->reply_sequence == sequence && joins_replies();
   }
+  // Pieces of the reply to request `sequence` were given, and more are to come.
+  bool has_begun(ConnId id, uint32_t sequence);
   // Replies may leave together; else each by itself (nodelay).
   bool joins_replies() const { return !options_.nodelay; }
   int64_t write(ConnId id, std::span<const uint8_t> bytes);
@@ -194,6 +196,7 @@ class Loop final : private PollerSink {
   void failed(Connection& connection, int code) override;
   void sent(Connection& connection, int result) override;
   void sent_queued(Connection& connection, uint32_t count) override;
+  void uncounted(Connection& connection, uint32_t in, uint32_t out) override;
   void released(Connection& connection) override;
   uint32_t readable(uint16_t listener, bool has_errors) override;
   bool full() const override { return record_count_ >= kMaxRecords || slab_full_; }

@@ -59,6 +59,7 @@ struct DatagramOptions {
 
 struct LoopOptions {
   PollingType polling = PollingType::edge;
+  bool messages = false;  // SOCK_SEQPACKET; with framer length:u32le,strip (poller/messages.h)
   bool send_batching = true;
   bool cork = false;           // -k
   bool nodelay = false;        // -K: no gathering

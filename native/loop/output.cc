@@ -69,6 +69,17 @@ void Loop::answer(ConnId id, uint32_t sequence, uint32_t count, std::span<const 
   check_high_water(*connection);
 }
 
+bool Loop::has_begun(ConnId id, uint32_t sequence) {
+  const Connection* connection = table_.find(id);
+  if (connection == nullptr) return false;
+  if (connection->streaming && connection->reply_sequence == sequence) return true;
+  if (!connection->backlog) return false;
+  const std::vector<HeldReply>& held = connection->backlog->held;
+  return std::any_of(held.begin(), held.end(), [sequence](const HeldReply& each) {
+    return each.sequence == sequence && !each.done;
+  });
+}
+
 int64_t Loop::write(ConnId id, std::span<const uint8_t> bytes) {
   awake();
   if (datagrams_) return reply_datagram(id, bytes, kReplyMore);
@@ -220,8 +231,9 @@ void Loop::queue(Connection& connection, std::span<const uint8_t> bytes) {
   Backlog& backlog = connection.need_backlog();
   bool idle = backlog.output.empty();
   backlog.output.push(bytes);
-  if (idle) {
-    backlog.output_since = now_;
+  // Of messages the end of the first may have been missing until now.
+  if (idle || options_.messages) {
+    if (idle) backlog.output_since = now_;
     if (!connection.sending) poller_->send_queued(connection);
     if (!connection.live()) return;
     if (options_.limits.write_timeout > 0) arm(connection);
@@ -288,6 +300,13 @@ void Loop::count_sent(Connection& connection, uint32_t count) {
   if (connection.filter) return;
   connection.bytes_out += count;
   stats_.bytes_out += count;
+}
+
+void Loop::uncounted(Connection& connection, uint32_t in, uint32_t out) {
+  connection.bytes_in -= in;
+  connection.bytes_out -= out;
+  stats_.bytes_in -= in;
+  stats_.bytes_out -= out;
 }
 
 void Loop::sent_queued(Connection& connection, uint32_t count) {

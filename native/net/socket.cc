@@ -103,8 +103,9 @@ bool take_over(int fd, int name, int wanted, const std::optional<SocketOptions>&
 }  // namespace
 
 int open_listener(const ListenOptions& options, SystemError& error) {
-  int fd = options.path.empty() ? open_internet(options, SOCK_STREAM, error)
-                                : open_unix(options, SOCK_STREAM, error);
+  int fd = options.path.empty()
+               ? open_internet(options, SOCK_STREAM, error)
+               : open_unix(options, options.messages ? SOCK_SEQPACKET : SOCK_STREAM, error);
   return listen_on(fd, options, error);
 }
 
@@ -158,6 +159,17 @@ Credentials peer_credentials(int fd) {
   socklen_t size = sizeof found;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &found, &size) != 0) return {};
   return {found.pid, found.uid, found.gid};
+}
+
+void inherit_send_buffer(int fd, int listener) {
+  int wanted = 0;
+  int found = 0;
+  socklen_t size = sizeof wanted;
+  getsockopt(listener, SOL_SOCKET, SO_SNDBUF, &wanted, &size);
+  getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &found, &size);
+  if (wanted == found) return;
+  // The kernel tells twice what it was asked for (socket(7)).
+  if (!set(fd, SOL_SOCKET, SO_SNDBUFFORCE, wanted / 2)) set(fd, SOL_SOCKET, SO_SNDBUF, wanted / 2);
 }
 
 bool set_nodelay(int fd) { return set(fd, IPPROTO_TCP, TCP_NODELAY, 1); }

@@ -21,13 +21,14 @@ struct ListenOptions {
   Address address;
   std::string path;  // a unix socket's, instead of the address; @ stands for the abstract namespace
   int backlog = 511;
+  bool messages = false;  // with a path: SOCK_SEQPACKET
   bool v6only = false;
   bool reuseport = false;  // SO_REUSEPORT: the kernel spreads connections over several such sockets
   SocketOptions socket;
 };
 
-// A bound, listening, non-blocking stream socket, or -1 with `error` set. A path comes into being
-// with mode 0600, whatever the umask.
+// A bound, listening, non-blocking socket of streams or messages, or -1 with `error` set. A path
+// comes into being with mode 0600, whatever the umask.
 int open_listener(const ListenOptions& options, SystemError& error);
 // Takes over a descriptor that is listening already. Without options it stays as its maker wanted
 // it.
@@ -52,6 +53,9 @@ struct Credentials {
   uint32_t gid = 0;
 };
 Credentials peer_credentials(int fd);
+
+// Unix sockets do not inherit the size of their send buffer, which no message can be longer than.
+void inherit_send_buffer(int fd, int listener);
 
 bool set_nodelay(int fd);
 // Acknowledge at once, until the kernel thinks better of it (tcp(7), TCP_QUICKACK).

@@ -12,10 +12,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "../net/socket.h"
 #include "buffer_ring.h"
+#include "messages.h"
 #include "poller.h"
 #include "probe.h"
 #include "send_batch.h"
@@ -38,11 +40,14 @@ uint64_t pack(Op op, uint32_t slot, uint32_t generation) {
 constexpr uint8_t kArmed = 1;     // a multishot receive is in the kernel
 constexpr uint8_t kCanceled = 2;  // and was asked to end
 
+// For streams, or for messages: these are received and sent when io_uring says that they can be, as
+// a provided buffer would have to be as long as the longest.
+template <bool kMessages>
 class CompletionPoller final : public Poller {
  public:
   CompletionPoller(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
                    ConnectionTable& table)
-      : options_(options), sink_(sink), counts_(counts), table_(table) {}
+      : options_(options), sink_(sink), counts_(counts), table_(table), messages_(sink, counts) {}
 
   // Requests that the kernel still holds name our buffers: they are cancelled and awaited first.
   ~CompletionPoller() override {
@@ -121,6 +126,7 @@ class CompletionPoller final : public Poller {
   }
 
   void send(Connection& connection, std::span<const uint8_t> bytes) override {
+    if constexpr (kMessages) return messages_.send(connection, bytes);
     io_uring_sqe* sqe = prepare();
     prepare_send(*sqe, connection, bytes, Op::send);
     sqe->msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT;
@@ -128,11 +134,13 @@ class CompletionPoller final : public Poller {
   }
 
   int send_now(Connection& connection, std::span<const uint8_t> bytes, bool more) override {
+    if constexpr (kMessages) return messages_.send_now(connection, bytes);
     return send_bytes(connection.fd, bytes, more, counts_);
   }
 
   void send_queued(Connection& connection) override {
     if (connection.sending || connection.fd < 0) return;
+    if constexpr (kMessages) return send_queued_messages(connection);
     const ByteQueue& output = connection.backlog->output;
     std::span<const uint8_t> bytes = output.front();
     if (bytes.empty()) return;
@@ -145,6 +153,7 @@ class CompletionPoller final : public Poller {
   }
 
   void flush() override {
+    if constexpr (kMessages) messages_.flush(table_);
     while (sends_ > 0 || ring_.unsubmitted() > 0) {
       submit();
       collect();
@@ -306,12 +315,12 @@ class CompletionPoller final : public Poller {
   }
 
   // `flags`: IORING_POLL_ADD_MULTI and its like.
-  void prepare_poll(int fd, uint64_t user_data, uint32_t flags = 0) {
+  void prepare_poll(int fd, uint64_t user_data, uint32_t flags = 0, uint32_t events = POLLIN) {
     io_uring_sqe* sqe = prepare();
     sqe->opcode = IORING_OP_POLL_ADD;
     sqe->fd = fd;
     sqe->len = flags;
-    sqe->poll32_events = POLLIN;
+    sqe->poll32_events = events;
     sqe->user_data = user_data;
     operations_++;
   }
@@ -327,6 +336,7 @@ class CompletionPoller final : public Poller {
   }
 
   void arm(Connection& connection) {
+    if constexpr (kMessages) return await_messages(connection);
     io_uring_sqe* sqe = prepare();
     sqe->opcode = IORING_OP_RECV;
     sqe->fd = connection.fd;
@@ -337,6 +347,23 @@ class CompletionPoller final : public Poller {
     connection.poll_flags = kArmed;
     connection.poll_ops++;
     operations_++;
+  }
+
+  void await_messages(Connection& connection) {
+    prepare_poll(connection.fd, pack(Op::receive, connection.slot, connection.generation));
+    connection.poll_flags = kArmed;
+    connection.poll_ops++;
+  }
+
+  // What the socket does not take waits for room.
+  void send_queued_messages(Connection& connection) {
+    int result = messages_.send_queued(connection);
+    if (result == 0 || connection.fd < 0) return;
+    if (result != -EAGAIN) return sink_.sent(connection, result);
+    prepare_poll(connection.fd, pack(Op::queued, connection.slot, connection.generation), 0,
+                 POLLOUT);
+    connection.sending = true;
+    connection.poll_ops++;
   }
 
   void prepare_send(io_uring_sqe& sqe, const Connection& connection, std::span<const uint8_t> bytes,
@@ -492,6 +519,8 @@ class CompletionPoller final : public Poller {
       if (connection->poll_ops == 0) close_descriptor(*connection);
       return true;
     }
+    if constexpr (kMessages)
+      if (completion.res > 0) return read_messages(*connection);
     if (completion.res > 0)
       return take({buffer, 0, static_cast<uint32_t>(completion.res), connection->slot,
                    connection->generation});
@@ -502,6 +531,13 @@ class CompletionPoller final : public Poller {
       sink_.failed(*connection, -completion.res);
     }
     return true;
+  }
+
+  // There are messages, or their end. False: the turn has no room.
+  bool read_messages(Connection& connection) {
+    if (messages_.read(connection) != ReadEnd::full) return true;
+    stalled_ = {0, 0, 0, connection.slot, connection.generation};
+    return false;
   }
 
   // Moves received bytes to where the loop wants them. False: no room in this turn; the rest
@@ -531,6 +567,12 @@ class CompletionPoller final : public Poller {
   bool continue_stalled() {
     Stalled piece = stalled_;
     stalled_ = {};
+    if constexpr (kMessages) {
+      Connection* connection = table_.find({piece.slot, piece.generation});
+      if (connection == nullptr || !connection->live()) return true;
+      rearm_.push_back(connection->slot);
+      return read_messages(*connection);
+    }
     return take(piece);
   }
 
@@ -555,7 +597,8 @@ class CompletionPoller final : public Poller {
       return;
     }
     if (completion.res > 0) {
-      sink_.sent_queued(*connection, static_cast<uint32_t>(completion.res));
+      if constexpr (!kMessages)
+        sink_.sent_queued(*connection, static_cast<uint32_t>(completion.res));
     } else if (completion.res != -EINTR && completion.res != -EAGAIN) {
       return sink_.failed(*connection, -completion.res);
     }
@@ -592,16 +635,24 @@ class CompletionPoller final : public Poller {
   size_t at_ = 0;
   Stalled stalled_;
   std::vector<uint32_t> rearm_;
+  [[no_unique_address]] std::conditional_t<kMessages, MessagePort, NoMessages> messages_;
 };
+
+template <bool kMessages>
+std::unique_ptr<Poller> make(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
+                             ConnectionTable& table, std::string& error) {
+  auto poller = std::make_unique<CompletionPoller<kMessages>>(options, sink, counts, table);
+  if (!poller->start(error)) return nullptr;
+  return poller;
+}
 
 }  // namespace
 
 std::unique_ptr<Poller> make_completion_poller(const PollerOptions& options, PollerSink& sink,
                                                Syscalls& counts, ConnectionTable& table,
                                                std::string& error) {
-  auto poller = std::make_unique<CompletionPoller>(options, sink, counts, table);
-  if (!poller->start(error)) return nullptr;
-  return poller;
+  return options.messages ? make<true>(options, sink, counts, table, error)
+                          : make<false>(options, sink, counts, table, error);
 }
 
 }  // namespace gaidaros

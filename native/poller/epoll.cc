@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "../net/socket.h"
+#include "messages.h"
 #include "poller.h"
 #include "send_batch.h"
 
@@ -37,11 +39,13 @@ constexpr uint8_t kWantOut = 16;  // level: EPOLLOUT is in the set
 
 uint64_t pack(uint32_t slot, uint32_t generation) { return uint64_t{generation} << 32 | slot; }
 
+// For streams, or for messages: what differs is known when it is compiled.
+template <bool kMessages>
 class EpollPoller final : public Poller {
  public:
   EpollPoller(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
               ConnectionTable& table)
-      : options_(options), sink_(sink), counts_(counts), table_(table) {}
+      : options_(options), sink_(sink), counts_(counts), table_(table), messages_(sink, counts) {}
   ~EpollPoller() override {
     if (epoll_ >= 0) ::close(epoll_);
   }
@@ -89,14 +93,19 @@ class EpollPoller final : public Poller {
   }
 
   void send(Connection& connection, std::span<const uint8_t> bytes) override {
-    batch_.add(connection.id(), connection.fd, bytes);
+    if constexpr (kMessages)
+      messages_.send(connection, bytes);
+    else
+      batch_.add(connection.id(), connection.fd, bytes);
   }
 
   int send_now(Connection& connection, std::span<const uint8_t> bytes, bool more) override {
+    if constexpr (kMessages) return messages_.send_now(connection, bytes);
     return send_bytes(connection.fd, bytes, more, counts_);
   }
 
   void send_queued(Connection& connection) override {
+    if constexpr (kMessages) return send_queued_messages(connection);
     while (connection.backlog && !connection.backlog->output.empty()) {
       const ByteQueue& output = connection.backlog->output;
       std::span<const uint8_t> first = output.front();
@@ -110,6 +119,7 @@ class EpollPoller final : public Poller {
   }
 
   void flush() override {
+    if constexpr (kMessages) messages_.flush(table_);
     batch_.flush(counts_, [this](const SendBatch::Piece& piece, int result) {
       Connection* connection = table_.find(piece.id);
       if (connection != nullptr && connection->fd >= 0) sink_.sent(*connection, result);
@@ -233,6 +243,12 @@ class EpollPoller final : public Poller {
     modify(connection);
   }
 
+  void send_queued_messages(Connection& connection) {
+    int result = messages_.send_queued(connection);
+    if (result < 0 && result != -EAGAIN) return sink_.sent(connection, result);
+    want_output(connection, result == -EAGAIN);
+  }
+
   void make_ready(Connection& connection) {
     if (connection.poll_flags & kInReady) return;
     connection.poll_flags |= kInReady;
@@ -319,8 +335,29 @@ class EpollPoller final : public Poller {
     return true;
   }
 
+  // The same for messages.
+  bool read_messages(Connection& connection) {
+    uint32_t id = connection.generation;
+    switch (messages_.read(connection)) {
+      case ReadEnd::empty:
+        connection.poll_flags &= static_cast<uint8_t>(~kReadable);
+        return true;
+      case ReadEnd::budget:
+        make_ready(connection);
+        return true;
+      case ReadEnd::full:
+        connection.poll_flags |= kInReady;
+        return false;
+      case ReadEnd::over:
+        if (connection.generation == id && connection.fd >= 0) mute(connection);
+        return true;
+    }
+    return true;
+  }
+
   // False: the turn is full and this connection stays in its place of the list.
   bool read_from(Connection& connection) {
+    if constexpr (kMessages) return read_messages(connection);
     uint32_t id = connection.generation;
     for (uint32_t budget = kReadBudget;;) {
       if (connection.paused != 0 || connection.peer_ended) {
@@ -368,6 +405,7 @@ class EpollPoller final : public Poller {
   Syscalls& counts_;
   ConnectionTable& table_;
   SendBatch batch_;
+  [[no_unique_address]] std::conditional_t<kMessages, MessagePort, NoMessages> messages_;
   int epoll_ = -1;
   int foreign_ = -1;
   bool foreign_ready_ = false;
@@ -378,14 +416,21 @@ class EpollPoller final : public Poller {
   size_t ready_at_ = 0;
 };
 
+template <bool kMessages>
+std::unique_ptr<Poller> make(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
+                             ConnectionTable& table, std::string& error) {
+  auto poller = std::make_unique<EpollPoller<kMessages>>(options, sink, counts, table);
+  if (!poller->start(error)) return nullptr;
+  return poller;
+}
+
 }  // namespace
 
 std::unique_ptr<Poller> make_epoll_poller(const PollerOptions& options, PollerSink& sink,
                                           Syscalls& counts, ConnectionTable& table,
                                           std::string& error) {
-  auto poller = std::make_unique<EpollPoller>(options, sink, counts, table);
-  if (!poller->start(error)) return nullptr;
-  return poller;
+  return options.messages ? make<true>(options, sink, counts, table, error)
+                          : make<false>(options, sink, counts, table, error);
 }
 
 }  // namespace gaidaros

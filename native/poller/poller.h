@@ -33,6 +33,8 @@ class PollerSink {
   virtual void sent(Connection& connection, int result) = 0;
   // The kernel took `count` bytes off the front of connection.backlog->output; pop them.
   virtual void sent_queued(Connection& connection, uint32_t count) = 0;
+  // So many bytes of what is reported are not the peer's: lengths of messages.
+  virtual void uncounted(Connection& connection, uint32_t in, uint32_t out) = 0;
   // The kernel knows the connection no more: its descriptor is closed.
   virtual void released(Connection& connection) = 0;
   // A socket of datagrams may have some, or errors in its queue. Returns how many were taken.
@@ -50,6 +52,7 @@ struct PollerOptions {
   bool edge = true;           // epoll: EPOLLET
   bool send_batching = true;  // epoll: send through a ring
   uint32_t recv_bytes = 16 * 1024;
+  bool messages = false;  // the sockets are SOCK_SEQPACKET
 };
 
 class Poller {

@@ -275,11 +275,18 @@ void Pool::requeue_untaken(Member& member) {
                 std::make_move_iterator(again.end()));
 }
 
+// Of one of its replies some pieces are there: another worker's would be put behind them.
+bool Pool::has_begun(Loop& loop, const Flight& flight) {
+  for (uint32_t i = 0; i < flight.count; i++)
+    if (flight.open >> i & 1 && loop.has_begun(flight.id, flight.sequence + i)) return true;
+  return false;
+}
+
 // Those that it had taken: once more elsewhere where that does no harm, else their connection ends.
 void Pool::lose(Loop& loop, Member& member) {
   for (const Flight& flight : member.flights) {
     if (flight.open == 0) continue;
-    if (options_.idempotent)
+    if (options_.idempotent && !has_begun(loop, flight))
       repeat(flight);
     else
       loop.close(flight.id, Reason::worker_lost);

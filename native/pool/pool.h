@@ -160,6 +160,7 @@ class Pool {
   void note_record(const Record& record, uint32_t size);
   void note_answers(Loop& loop, Member& member, uint32_t first, uint32_t run);
   void requeue_untaken(Member& member);
+  static bool has_begun(Loop& loop, const Flight& flight);
   void lose(Loop& loop, Member& member);
 
   PoolOptions options_;

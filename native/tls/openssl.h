@@ -72,6 +72,7 @@
   X(SSL_CTX_set_verify)                   \
   X(SSL_CTX_use_PrivateKey)               \
   X(SSL_CTX_use_certificate)              \
+  X(SSL_ctrl)                             \
   X(SSL_free)                             \
   X(SSL_free_buffers)                     \
   X(SSL_get0_alpn_selected)               \

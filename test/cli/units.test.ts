@@ -90,7 +90,7 @@ t.test('the banner names addresses that can be connected to', async (t) => {
   const v6: Address = { address: '::', family: 'IPv6', port: 7000 }
   t.equal(endpoint(v6), '[::]:7000')
   const engine = { name: 'portable', description: 'node:net' }
-  const kind = { engine, addresses: [v6], datagrams: false, secure: false }
+  const kind = { engine, addresses: [v6], datagrams: false, messages: false, secure: false }
   const lines = banner({ ...kind, takesLines: true })
   t.match(lines[0], /^Gaidaros \d+\.\d+\.\d+, portable engine: node:net$/)
   t.strictSame(lines.slice(1), [
@@ -101,6 +101,11 @@ t.test('the banner names addresses that can be connected to', async (t) => {
   t.equal(
     banner({ ...kind, takesLines: true, secure: true }).at(-1),
     "try it: printf 'hello\\n' | openssl s_client -quiet -connect [::1]:7000",
+  )
+  const local: Address = { address: '@a', family: 'unix', port: 0 }
+  t.equal(
+    banner({ ...kind, addresses: [local], takesLines: false, messages: true }).at(-1),
+    "try it: printf 'hello\\n' | socat - ABSTRACT-CONNECT:a,type=5",
   )
 })
 

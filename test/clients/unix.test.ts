@@ -31,7 +31,7 @@ async function startProtocol(
     { cwd: folder },
   )
   t.teardown(() => command.stop())
-  await command.until(/try it: .*nc .*-U/)
+  await command.until(/try it: .*(?:nc .*-U|socat)/)
   return { command, path }
 }
 
@@ -60,6 +60,35 @@ t.test('datagrams: nc, socat', async (t) => {
     if (answer === undefined) lacking(t, `${program} is not installed`)
     else t.equal(answer, 'hello\n', program)
   }
+})
+
+t.test('messages: socat and python3; a reload', async (t) => {
+  if (native === undefined) return void t.pass('unixseqpacket', { skip: 'there is no addon' })
+  const { command, path } = await startProtocol(t, 'unixseqpacket', '-S', 'procpool', '-N', '2')
+  const several = `import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.connect(${JSON.stringify(path)})
+for i in range(5): s.send(b'message %d' % i)
+print(*[s.recv(100).decode() for i in range(5)], sep=',')`
+  const clients: [string, string[], string][] = [
+    ['socat', ['-t', '30', '-', `UNIX-CONNECT:${path},type=5`], 'no newline'],
+    ['python3', ['-c', several], 'message 0,message 1,message 2,message 3,message 4\n'],
+  ]
+  const ask = async () => {
+    for (const [program, args, wanted] of clients) {
+      const answer = await client(program, args, 'no newline')
+      if (answer === undefined) lacking(t, `${program} is not installed`)
+      else t.equal(answer, wanted, program)
+    }
+  }
+  await ask()
+  command.child.kill('SIGHUP')
+  await command.until(/SIGHUP: reloaded/)
+  await ask()
+  command.child.kill('SIGTERM')
+  await until(() => command.child.exitCode !== null, 'its end')
+  t.equal(command.child.exitCode, 0)
+  t.notOk(existsSync(path))
 })
 
 t.test('curl', async (t) => {

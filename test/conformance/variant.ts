@@ -40,7 +40,7 @@ type Misfits = readonly (readonly [titles: RegExp, why: string])[]
 /** They choose transport, PROXY, TLS and compression themselves. */
 const OF_ITS_OWN: Misfits = [
   [
-    /^(?:addresses|PROXY protocol|unix sockets|unix datagrams|UDP|TLS|compression): /,
+    /^(?:addresses|PROXY protocol|unix sockets|unix datagrams|unix messages|UDP|TLS|compression): /,
     'it has a stream of its own',
   ],
 ]

@@ -181,6 +181,7 @@ function makeOptions(setting: Setting): EngineOptions {
     busyPoll: 0,
     quickAck: false,
     datagrams: false,
+    messages: false,
     local: false,
     amplification: 0,
     socket: SOCKET,

@@ -15,7 +15,7 @@ const isPool = ({ serverType }: Combination): boolean => serverType !== ''
 const RULES: Rule[] = [
   {
     where: isOneShot,
-    cases: /^UDP: /,
+    cases: /^(?:UDP|unix messages): /,
     because: 'thread and proc: clients of the case ask again before so many workers have started',
   },
   {

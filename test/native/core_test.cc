@@ -65,6 +65,9 @@ TEST_CASE("a byte queue gives back what was pushed, in order") {
     if (!model.empty()) {
       CHECK(!queue.front().empty());
       CHECK(model.starts_with(text(queue.front())));
+      std::vector<uint8_t> copy(random() % (2 * model.size()));
+      CHECK_EQ(queue.copy(copy), copy.size() <= model.size());
+      if (copy.size() <= model.size()) CHECK(model.starts_with(text(copy)));
       size_t count = random() % (std::min<size_t>(model.size(), 20'000) + 1);
       queue.pop(count);
       model.erase(0, count);

@@ -50,13 +50,14 @@ class Worker {
     return seen;
   }
 
-  // Answers `count` requests from `first` on by one entry.
-  void reply(const Seen& first, const std::string& text, uint32_t count = 1) {
+  // Answers `count` requests from `first` on by one entry. `more`: that is a piece.
+  void reply(const Seen& first, const std::string& text, uint32_t count = 1, bool more = false) {
     uint8_t* place = out_.place(static_cast<uint32_t>(text.size()));
     CHECK(place != nullptr);
     std::copy(text.begin(), text.end(), place);
     Entry entry = first.entry;
-    entry.kind = static_cast<uint32_t>(WorkerSays::reply) | (count - 1) << kRunShift;
+    entry.kind = static_cast<uint32_t>(WorkerSays::reply) | (count - 1) << kRunShift |
+                 (more ? kReplyMore << kSaysFlags : 0);
     entry.length = static_cast<uint32_t>(text.size());
     out_.push(entry);
     out_.publish();
@@ -186,6 +187,23 @@ TEST_CASE("idempotent requests of a dead worker run again, each that it had not 
   serving.worker(1).reply(again[0], "1");
   serving.worker(1).reply(again[1], "3");
   CHECK_EQ(serving.receive(fd, 4), "1234");
+}
+
+TEST_CASE("a reply of which pieces are there is not begun anew by another worker") {
+  for (size_t nth : {0, 1}) {
+    PoolOptions options;
+    options.workers = 2;
+    options.idempotent = true;
+    Pooled serving(PollingType::edge, options);
+    serving.worker().costs(100);
+    int fd = serving.connect();
+    serving.send(fd, kFour);
+    serving.worker().reply(serving.taken(4)[nth], "piece", 1, true);
+    for (int i = 0; i < 3; i++) serving.turn();
+    serving.host.pool->detach(*serving.loop, 0);
+    CHECK_EQ(serving.receive(fd, 10), nth == 0 ? "piece" : "");
+    CHECK_EQ(serving.loop->stats().closed[static_cast<unsigned>(Reason::worker_lost)], 1u);
+  }
 }
 
 TEST_CASE("what a dead worker had begun ends its connection; what it never saw runs elsewhere") {

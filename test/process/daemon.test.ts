@@ -283,10 +283,10 @@ for (const engine of ['native', 'portable']) {
   t.test(`socket activation, ${engine} engine`, async (t) => {
     if (!hasPython || (engine === 'native' && native === undefined))
       return lacking(t, 'python3 and the addon are needed')
-    const launch = (kind: string) => {
+    const launch = (kind: string, place = ['-p', '1']) => {
       const launcher = join(root, 'test/process/launcher.py')
       const server = [process.execPath, join(root, 'bin/gaidaros.js')]
-      const options = ['--engine', engine, '--allow-root', '-p', '1', '--log-level', 'error']
+      const options = ['--engine', engine, '--allow-root', ...place, '--log-level', 'error']
       const child = spawn('python3', [launcher, kind, ...server, ...options], {
         env: plainEnv(),
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -309,6 +309,7 @@ for (const engine of ['native', 'portable']) {
     t.match(environment, /LISTEN_FDS=1/, 'it was really launched that way')
     for (const [kind, text] of [
       ['udp', /descriptor 3 \(front\) is no stream socket/],
+      ['seqpacket', /descriptor 3 \(front\) is no stream socket/],
       ['file', /descriptor 3 \(front\) is no socket/],
     ] as const) {
       const bad = launch(kind)
@@ -319,6 +320,18 @@ for (const engine of ['native', 'portable']) {
         () => bad.output,
       )
     }
+    if (engine === 'portable') return
+    const messages = ['-P', 'unixseqpacket', '--socket-path', '@elsewhere']
+    const local = launch('seqpacket', messages)
+    await until(
+      () => /listening on unix:@gaidaros-launched-\d+/.test(local.output),
+      () => `the server: ${local.output}`,
+    )
+    const strange = launch('tcp', messages)
+    await until(
+      () => /is no socket of messages; wanted a listening unix.*ListenSeq/.test(strange.output),
+      () => strange.output,
+    )
   })
 }
 

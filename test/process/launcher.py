@@ -1,10 +1,15 @@
 # A service manager that opens sockets: passes them from descriptor 3 on and becomes the given program.
-# Usage: launcher.py tcp|udp|file PROGRAM ARGUMENT...
+# Usage: launcher.py tcp|udp|seqpacket|file PROGRAM ARGUMENT...
 import os, socket, sys
 
 kind, program = sys.argv[1], sys.argv[2:]
 if kind == "file":
     passed = os.open("/dev/null", os.O_RDONLY)
+elif kind == "seqpacket":
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    opened.bind("\0gaidaros-launched-%d" % os.getpid())
+    opened.listen(16)
+    passed = opened.fileno()
 else:
     opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
     opened.bind(("127.0.0.1", 0))

@@ -68,7 +68,7 @@ export function makeHandlerPool({
   const type = settings.handlerType as HandlerType
   const workers = workersOf(type)
   if (workers === undefined) return undefined
-  const datagrams = engine.isDatagram
+  const { isDatagram: datagrams, hasMessages: messages } = engine
   const chunks = plan.framer.kind === 'chunk' && !datagrams
   if (workers.oneShot && chunks)
     throw new GaidarosError(
@@ -90,7 +90,7 @@ export function makeHandlerPool({
     idempotent: plan.idempotent ?? false,
     handlerTimeout: settings.handlerTimeout,
     job: {
-      spec: { framer: plan.framer, highWater: outputHighWater, stallWarning, datagrams },
+      spec: { framer: plan.framer, highWater: outputHighWater, stallWarning, datagrams, messages },
       handler: portableHandler(settings as HandlerSettings, type),
       base,
       allowCode,

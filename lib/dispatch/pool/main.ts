@@ -15,7 +15,7 @@ import { handlerName } from '../../server/handlername.js'
 import { Dispatcher } from '../dispatcher.js'
 import { describeError } from '../failures.js'
 import { workerJournal } from '../journal.js'
-import { planForDatagrams } from '../plan.js'
+import { planFor } from '../plan.js'
 import { memoryOf, type WorkerJob, type WorkerNews, type WorkerOrder } from './job.js'
 
 /** The messages' two ends. */
@@ -47,8 +47,7 @@ let engine: WorkerEngine | undefined
 async function begin(job: WorkerJob): Promise<void> {
   const { spec, handler, base, allowCode, limits } = job
   if (job.transformed.length > 0) enableTypeScript(job.transformed)
-  const resolved = await resolveHandler(handler, { base, allowCode })
-  const plan = spec.datagrams ? planForDatagrams(resolved) : resolved
+  const plan = planFor(await resolveHandler(handler, { base, allowCode }), spec)
   const dispatcher = new Dispatcher({
     plan,
     log: new Log(serversLogger()),

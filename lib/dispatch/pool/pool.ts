@@ -21,7 +21,10 @@ export interface HandlerPoolOptions {
   /** Milliseconds; a worker whose turn takes longer is replaced. 0: never. */
   handlerTimeout: number
   job: Omit<WorkerJob, 'spec'> & {
-    spec: Pick<WorkerJob['spec'], 'framer' | 'highWater' | 'stallWarning' | 'datagrams'>
+    spec: Pick<
+      WorkerJob['spec'],
+      'framer' | 'highWater' | 'stallWarning' | 'datagrams' | 'messages'
+    >
   }
   log: Log
   fatal: (error: Error) => void

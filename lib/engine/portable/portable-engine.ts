@@ -41,6 +41,7 @@ const BEHIND_REPLIES: ReadonlySet<CloseReason> = new Set<CloseReason>([
 export class PortableEngine implements PoolEngine {
   readonly name = 'portable'
   readonly isDatagram = false
+  readonly hasMessages = false
   readonly description = 'node:net'
   readonly bigs = NO_BIGS
   readonly records: Uint32Array

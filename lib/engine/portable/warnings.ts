@@ -11,7 +11,15 @@ interface Shortcoming {
 
 type Wishes = Pick<
   EngineOptions,
-  'tcpCork' | 'busyPoll' | 'quickAck' | 'socket' | 'datagrams' | 'local' | 'zmq' | 'compress'
+  | 'tcpCork'
+  | 'busyPoll'
+  | 'quickAck'
+  | 'socket'
+  | 'datagrams'
+  | 'local'
+  | 'messages'
+  | 'zmq'
+  | 'compress'
 >
 
 /** node:net knows when keepalive begins, and nothing else of all this. */
@@ -67,7 +75,8 @@ const LACKING: Readonly<Record<string, (options: Wishes) => boolean>> = {
  * portableRefusal(options) // 'protocol UDP is without socket_mark, socket_dscp on the portable engine (node:dgram)'
  */
 export function portableRefusal(options: Wishes): string | undefined {
-  if (options.local) return 'protocol unixdgram: Node has no such sockets; wanted the native engine'
+  if (options.local || options.messages)
+    return `protocol ${options.local ? 'unixdgram' : 'unixseqpacket'}: Node has no such sockets; wanted the native engine`
   if (!options.datagrams) return undefined
   if (options.zmq !== undefined) {
     const refusal = zeromqRefusal()

@@ -1,5 +1,6 @@
 // Declared framers: what is one request, however the bytes arrive.
 
+import type { Batch } from '../../../lib/handler/contract.js'
 import type { Cases } from '../case.js'
 
 /** Payloads are shown to the test in hexadecimal between brackets, so that a frame's bounds are seen. */
@@ -237,6 +238,25 @@ export const framing: Cases = {
     const client = await served.connect()
     await client.ask(Buffer.alloc(2 * size), `${size};${size};`)
     t.equal((await served.stats()).requests, 2)
+  },
+
+  'strip: frames longer than 64 KiB are without their length': async (_t, ctx) => {
+    const payload = Buffer.from(Array.from({ length: 200_000 }, (_, i) => i % 251))
+    const frame = Buffer.concat([Buffer.alloc(4), payload])
+    frame.writeUInt32BE(payload.length, 0)
+    const handlers = [
+      { handleRequest: (request: Buffer) => Buffer.from(request) },
+      {
+        handleBatch: (batch: Batch) => {
+          for (const request of batch) request.reply(Buffer.from(request.bytes()))
+        },
+      },
+    ]
+    for (const handler of handlers) {
+      const served = await ctx.serve({ endRequest: 'length:u32be,strip', ...handler })
+      const client = await served.connect()
+      await client.ask(Buffer.concat([frame, frame]))
+    }
   },
 
   'a declared framer may be given as split_request': async (_t, ctx) => {

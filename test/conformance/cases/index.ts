@@ -18,6 +18,7 @@ import { addresses, options } from './options.js'
 import { order } from './order.js'
 import { pipelining } from './pipelining.js'
 import { proxy } from './proxy.js'
+import { seqpacket } from './seqpacket.js'
 import { shutdown } from './shutdown.js'
 import { statistics } from './statistics.js'
 import { streaming } from './streaming.js'
@@ -50,6 +51,7 @@ export const SUBJECTS: Record<string, Cases> = {
   TLS: tls,
   compression,
   'unix datagrams': unixdgram,
+  'unix messages': seqpacket,
   'start and stop': shutdown,
   statistics,
   'bad input': badinput,
@@ -68,6 +70,7 @@ const FILES: Record<string, string> = {
   UDP: 'udp',
   TLS: 'tls',
   'unix datagrams': 'unixdgram',
+  'unix messages': 'seqpacket',
   'start and stop': 'shutdown',
   'bad input': 'badinput',
 }

@@ -33,6 +33,7 @@ const NO_BIGS: readonly Buffer[] = []
 export class DatagramEngine implements PoolEngine {
   readonly name = 'portable'
   readonly isDatagram = true
+  readonly hasMessages = false
   readonly description: string
   readonly bigs = NO_BIGS
   readonly replies = new Uint32Array(MAX_RECORDS * REPLY_WORDS)

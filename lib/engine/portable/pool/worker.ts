@@ -37,6 +37,7 @@ export type Post = (batch: Batch, then: () => void) => void
 
 export class MessageEngine implements WorkerEngine {
   readonly isDatagram: boolean
+  readonly hasMessages = false
   readonly name = 'portable'
   readonly description = 'worker'
   readonly bigs = NO_BIGS
