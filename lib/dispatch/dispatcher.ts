@@ -159,6 +159,10 @@ export class Dispatcher implements EngineHost {
     reportStall(log, this.#engine as Engine, nameOf(this.#plan), this.#plan, count, ms)
   }
 
+  warned(text: string): void {
+    this.#options.log.limited('engine', 'warn', text, {})
+  }
+
   #chooseLoop(connections: Connections, replies: Replies): Loop {
     const { handleRequest, handleBatch, framing, seesConnection } = this.#plan
     const other = (index: number) => this.#other(index)

@@ -131,6 +131,8 @@ export interface EngineOptions {
   zmq?: ZmqOptions | undefined
   /** Bytes of the replies to a datagram by its own; 0: no limit. */
   amplification: number
+  /** Replies to one peer that follow each other leave as one message, where the kernel takes that. */
+  gso: boolean
   /** What connections are to have, where that is not their listener's business already. */
   socket: SocketOptions
   framer: FramerSpec
@@ -145,6 +147,9 @@ export interface ZmqOptions {
   /** Messages of a peer that libzmq keeps in each direction; 0: no limit. */
   highWaterMark: number
 }
+
+/** Of what a kernel may lack. auto: content without; on: it is an error. */
+export type Wish = 'auto' | 'on' | 'off'
 
 /** What is asked of the kernel for a socket; 0, '' and false leave its own choice. Times in milliseconds. */
 export interface SocketOptions {
@@ -169,6 +174,11 @@ export interface SocketOptions {
   broadcast: boolean
   /** Groups to join: addresses. */
   multicast: readonly string[]
+  /** To be told which address of the machine datagrams were sent to; auto: where it is bound to all. */
+  pktinfo: Wish
+  /** Several datagrams as one message, received and sent. */
+  gro: Wish
+  gso: Wish
 }
 
 export interface ListenSpec {
@@ -353,6 +363,8 @@ export interface EngineHost {
    * still stand in engine.records; 0: by code that ran outside of turns. Must not throw.
    */
   stalled(count: number, ms: number): void
+  /** Something that an operator should know, for the log. Must not throw, nor call the engine. */
+  warned(text: string): void
 }
 
 export interface Engine {

@@ -25,6 +25,9 @@ const OPTIONS: Readonly<Record<string, string>> = {
   'setsockopt SO_BROADCAST': 'udp_broadcast',
   'setsockopt IP_ADD_MEMBERSHIP': 'udp_multicast',
   'setsockopt IPV6_JOIN_GROUP': 'udp_multicast',
+  'setsockopt IP_PKTINFO': 'udp_pktinfo',
+  'setsockopt UDP_GRO': 'udp_gro',
+  'setsockopt UDP_SEGMENT': 'udp_gso',
 }
 
 /** What cuts a buffer. */

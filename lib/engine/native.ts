@@ -134,6 +134,7 @@ class NativeEngine implements ServingEngine {
         },
         options.busyPoll,
         (count, ms) => host.stalled(count, ms),
+        (text) => host.warned(text),
       )
     } catch (error) {
       const why = (error as Error).message

@@ -38,6 +38,7 @@ export function engineOptions(
     },
     tls,
     amplification: settings.udpAmplification,
+    gso: settings.udpGso !== 'off',
     framer: plan.framer,
     // Datagrams have no beginning and no end of their own.
     wantOpened: !datagrams && (wantConnections || plan.opened !== undefined),

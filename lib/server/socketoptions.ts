@@ -20,6 +20,9 @@ export type SocketSettings = Pick<
   | 'tcpMultipath'
   | 'udpBroadcast'
   | 'udpMulticast'
+  | 'udpPktinfo'
+  | 'udpGro'
+  | 'udpGso'
   | 'writeTimeout'
 >
 
@@ -42,6 +45,9 @@ export function socketOptions(settings: SocketSettings, incomingCpu = -1): Socke
     multipath: settings.tcpMultipath,
     broadcast: settings.udpBroadcast,
     multicast: settings.udpMulticast,
+    pktinfo: settings.udpPktinfo,
+    gro: settings.udpGro,
+    gso: settings.udpGso,
   }
 }
 

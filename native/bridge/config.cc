@@ -148,6 +148,7 @@ LoopOptions read_options(const Napi::Object& object) {
   options.datagrams.on = flag(object, "datagrams");
   options.datagrams.local = flag(object, "local");
   options.datagrams.amplification = number(object, "amplification");
+  options.datagrams.join = flag(object, "gso");
   options.proxy = read_proxy(object.Get("proxy").As<Napi::Object>());
   if (Napi::Value tls = object.Get("tls"); tls.IsObject()) {
     options.tls.context = read_tls(tls.As<Napi::Object>());

@@ -55,6 +55,7 @@ Engine::Engine(const Napi::CallbackInfo& info)
   if (!loop_) throw Napi::Error::New(env_, error);
   turn_ = Napi::Persistent(info[1].As<Napi::Function>());
   stalled_ = Napi::Persistent(info[3].As<Napi::Function>());
+  warned_ = Napi::Persistent(info[4].As<Napi::Function>());
   uv_loop_t* uv = nullptr;
   napi_get_uv_event_loop(env_, &uv);
   driver_ = std::make_unique<Driver>(uv, *loop_, info[2].ToNumber().Uint32Value(),
@@ -162,12 +163,21 @@ void Engine::wake() {
 
 void Engine::stalled(uint32_t count, uint64_t ns) {
   Napi::HandleScope scope(env_);
-  napi_value arguments[2] = {Napi::Number::New(env_, count),
-                             Napi::Number::New(env_, static_cast<double>(ns) / 1e6)};
+  log(stalled_,
+      {Napi::Number::New(env_, count), Napi::Number::New(env_, static_cast<double>(ns) / 1e6)});
+}
+
+void Engine::warn(const std::string& text) {
+  Napi::HandleScope scope(env_);
+  log(warned_, {Napi::String::New(env_, text)});
+}
+
+// Has a line of the log written: a user's logger may throw. Where JS has ended there is none.
+void Engine::log(const Napi::FunctionReference& write,
+                 std::initializer_list<napi_value> arguments) {
   napi_value result;
-  // It writes a line of the log: a user's logger may throw. Where JS has ended there is none.
-  if (napi_make_callback(env_, context_, env_.Global(), stalled_.Value(), 2, arguments, &result) !=
-      napi_pending_exception)
+  if (napi_make_callback(env_, context_, env_.Global(), write.Value(), arguments.size(),
+                         arguments.begin(), &result) != napi_pending_exception)
     return;
   napi_value error;
   napi_get_and_clear_last_exception(env_, &error);

@@ -5,6 +5,7 @@
 
 #include <napi.h>
 
+#include <initializer_list>
 #include <memory>
 
 #include "../loop/loop.h"
@@ -17,10 +18,10 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Engine(options, turn, busyPollMicroseconds, stalled): `stalled(count, milliseconds)` as
-  // Host::stalled(). `turn(count, slab, bigs)` is called with the
-  // number of records, the new slab when it changed (else undefined) and the turn's long frames
-  // (else undefined). It returns false when nobody keeps bytes of the slab.
+  // new Engine(options, turn, busyPollMicroseconds, stalled, warned): `stalled(count,
+  // milliseconds)` and `warned(text)` as Host::stalled() and Host::warn(). `turn(count, slab,
+  // bigs)` is called with the number of records, the new slab when it changed (else undefined) and
+  // the turn's long frames (else undefined). It returns false when nobody keeps bytes of the slab.
   explicit Engine(const Napi::CallbackInfo& info);
   ~Engine() override;
 
@@ -33,6 +34,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   bool slab_kept() const override { return slab_kept_; }
   void wake() override;
   void stalled(uint32_t count, uint64_t ns) override;
+  void warn(const std::string& text) override;
   void collect() override {
     if (!pool_) return;
     pool_->collect(*loop_);
@@ -46,6 +48,8 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   void awake() override {
     if (pool_) pool_->awake();
   }
+
+  void log(const Napi::FunctionReference& write, std::initializer_list<napi_value> arguments);
 
   Napi::Value listen(const Napi::CallbackInfo& info);
   void start(const Napi::CallbackInfo& info);
@@ -89,6 +93,7 @@ class Engine final : public Napi::ObjectWrap<Engine>, private Host {
   Napi::AsyncContext context_;
   Napi::FunctionReference turn_;
   Napi::FunctionReference stalled_;
+  Napi::FunctionReference warned_;
   Napi::FunctionReference noted_;
   Napi::FunctionReference done_;
   Napi::Reference<Napi::Buffer<uint8_t>> slab_;

@@ -10,6 +10,11 @@ uint32_t number(const Napi::Object& object, const char* name) {
   return object.Get(name).ToNumber().Uint32Value();
 }
 
+Wish wish(const Napi::Object& object, const char* name) {
+  std::string value = object.Get(name).ToString();
+  return value == "on" ? Wish::on : value == "auto" ? Wish::automatic : Wish::off;
+}
+
 }  // namespace
 
 std::optional<SocketOptions> read_socket_options(const Napi::Value& value) {
@@ -30,6 +35,9 @@ std::optional<SocketOptions> read_socket_options(const Napi::Value& value) {
   options.fast_open = number(object, "fastOpen");
   options.defer_accept = number(object, "deferAccept");
   options.broadcast = object.Get("broadcast").ToBoolean();
+  options.pktinfo = wish(object, "pktinfo");
+  options.gro = wish(object, "gro");
+  options.gso = wish(object, "gso");
   auto groups = object.Get("multicast").As<Napi::Array>();
   for (uint32_t i = 0; i < groups.Length(); i++)
     if (auto group = Address::parse(groups.Get(i).ToString(), 0))

@@ -26,16 +26,19 @@ std::string address_key(const Address& peer) {
 
 int Loop::listen(const ListenOptions& options, SystemError& error) {
   int fd = datagrams_ ? open_datagram_socket(options, error) : open_listener(options, error);
-  if (fd < 0) return -1;
-  listeners_.push_back({fd});
-  return static_cast<int>(listeners_.size()) - 1;
+  return fd < 0 ? -1 : add_listener(fd);
 }
 
 int Loop::adopt(int fd, const std::optional<SocketOptions>& options, SystemError& error) {
   if (!(datagrams_ ? adopt_datagram_socket(fd, options, error)
                    : adopt_listener(fd, options, error)))
     return -1;
+  return add_listener(fd);
+}
+
+int Loop::add_listener(int fd) {
   listeners_.push_back({fd});
+  if (datagrams_ && !options_.datagrams.local) heed_socket(listeners_.back());
   return static_cast<int>(listeners_.size()) - 1;
 }
 

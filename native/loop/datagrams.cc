@@ -14,46 +14,116 @@ namespace gaidaros {
 
 namespace {
 
-constexpr uint32_t kSmall = 2048;  // longer ones get memory of their own
-constexpr uint32_t kFewest = 16;   // a slab with room for fewer of them is replaced
-constexpr int kMaxRounds = 8;      // receives of one socket in a turn
+constexpr uint32_t kSmall = 2048;   // longer ones get memory of their own
+constexpr uint32_t kFewest = 16;    // a slab with room for fewer of them is replaced
+constexpr int kMaxRounds = 8;       // receives of one socket in a turn
+constexpr uint32_t kMostRuns = 32;  // messages at once that may be up to 128 datagrams each
+constexpr uint32_t kNoFlight = UINT32_MAX;
 
 }  // namespace
+
+void Loop::heed_socket(Listener& listener) {
+  listener.told = told_by(listener.fd);
+  datagrams_->is_addressed |= listener.told.destinations;
+  datagrams_->is_plain = !datagrams_->is_addressed;
+  datagrams_->sender.join(options_.datagrams.join && takes_runs(listener.fd));
+}
 
 uint32_t Loop::readable(uint16_t listener, bool has_errors) {
   uint32_t taken = 0;
   int fd = listeners_[listener].fd;
+  Told told = listeners_[listener].told;
+  bool is_told = told.destinations || told.runs;
   if (has_errors) stats_.icmp_errors += drain_errors(fd);
   for (int round = 0; round < kMaxRounds && listeners_[listener].watched; round++) {
+    if (!datagrams_->rest.empty()) taken += take_rest();
+    if (!datagrams_->rest.empty()) return taken;
     if (slab_room() / kSmall < kFewest) renew_slab();
     uint32_t room = std::min({kMaxRecords - record_count_, kMostDatagrams, slab_room() / kSmall});
+    if (told.runs) room = std::min(room, kMostRuns);
     if (room == 0) return taken;
-    int count = datagrams_->receiver.receive(fd, room, stats_.syscalls);
+    int count = datagrams_->receiver.receive(fd, room, is_told, stats_.syscalls);
     if (count < 0 && errno == EINTR) continue;
     // Whatever it says of one datagram, the socket goes on (pitfall 29).
     if (count < 0) stats_.icmp_errors += std::max(1u, drain_errors(fd));
-    for (int i = 0; i < count; i++) take_datagram(listener, static_cast<uint32_t>(i));
-    taken += static_cast<uint32_t>(std::max(count, 0));
-    if (count >= 0 && static_cast<uint32_t>(count) < room) break;
+    auto messages = static_cast<uint32_t>(std::max(count, 0));
+    if (is_told) {
+      datagrams_->rest = {listener, 0, messages, 0, {}};
+      taken += take_rest();
+    } else {
+      for (uint32_t i = 0; i < messages; i++) take_datagram(listener, i);
+      taken += messages;
+    }
+    if (count >= 0 && messages < room) break;
   }
   return taken;
 }
 
 void Loop::take_datagram(uint16_t listener, uint32_t index) {
   const DatagramReceiver& receiver = datagrams_->receiver;
-  uint32_t length = receiver.length(index);
-  if (!datagrams_->codec) stats_.bytes_in += length;
-  uint32_t most = options_.limits.max_frame_size;
-  if (receiver.is_cut(index) || (most > 0 && length > most)) {
+  if (receiver.is_cut(index)) {
+    if (!datagrams_->codec) stats_.bytes_in += receiver.length(index);
     stats_.datagrams_cut++;
     return;
   }
+  begin_flight(listener, index, receiver.length(index),
+               [&](uint8_t* to) { receiver.copy(index, to); });
+}
+
+// At the limit of those in flight the rest of a message waits; at the server's end it does not.
+bool Loop::takes_rest() const {
+  return !datagrams_->rest.empty() && (!(accept_paused_ & kPauseLimit) || !started_);
+}
+
+// Datagrams of messages that were received, as long as the turn has room. Returns how many it took.
+uint32_t Loop::take_rest() {
+  Received& rest = datagrams_->rest;
+  const DatagramReceiver& receiver = datagrams_->receiver;
+  uint32_t taken = 0;
+  for (; takes_rest(); taken++) {
+    if (record_count_ >= kMaxRecords || (slab_room() < kSmall && !renew_slab())) break;
+    if (rest.at == 0) rest.info = receiver.info(rest.index);
+    uint32_t left = receiver.length(rest.index) - rest.at;
+    uint32_t size = rest.info.segment > 0 ? std::min(left, rest.info.segment) : left;
+    take_part(rest, size);
+    rest.at += size;
+    if (size < left) continue;
+    rest.index++;
+    rest.at = 0;
+  }
+  return taken;
+}
+
+void Loop::take_part(const Received& from, uint32_t size) {
+  const DatagramReceiver& receiver = datagrams_->receiver;
+  if (receiver.is_cut(from.index)) return take_datagram(from.listener, from.index);
+  uint32_t slot = begin_flight(from.listener, from.index, size,
+                               [&](uint8_t* to) { receiver.copy(from.index, from.at, size, to); });
+  if (slot == kNoFlight || !listeners_[from.listener].told.destinations) return;
+  std::vector<Destination>& all = datagrams_->destinations;
+  if (all.size() <= slot) all.resize(datagrams_->flights.slots());
+  all[slot] = from.info.destination;
+}
+
+// `copy` gives its bytes. Returns its slot; kNoFlight: it is dropped.
+template <class Copy>
+uint32_t Loop::begin_flight(uint16_t listener, uint32_t index, uint32_t length, const Copy& copy) {
+  const DatagramReceiver& receiver = datagrams_->receiver;
+  if (!datagrams_->codec) stats_.bytes_in += length;
+  uint32_t most = options_.limits.max_frame_size;
+  if (most > 0 && length > most) {
+    stats_.datagrams_cut++;
+    return kNoFlight;
+  }
   Flights& flights = datagrams_->flights;
-  if (datagrams_->codec && !inflate_datagram(index)) return;
+  if (datagrams_->codec) {
+    copy(scratch_.data());
+    if (!inflate_datagram({scratch_.data(), length})) return kNoFlight;
+  }
   uint32_t slot = flights.begin(listener, receiver.sender(index), length);
   if (datagrams_->codec) length = static_cast<uint32_t>(datagrams_->inflated.size());
-  auto copy = [&](uint8_t* to) {
-    if (!datagrams_->codec) return receiver.copy(index, to);
+  auto put = [&](uint8_t* to) {
+    if (!datagrams_->codec) return copy(to);
     std::copy(datagrams_->inflated.begin(), datagrams_->inflated.end(), to);
   };
   if (receiver.is_local()) {
@@ -74,9 +144,9 @@ void Loop::take_datagram(uint16_t listener, uint32_t index) {
     bigs_.push_back(host_.new_big(length));
     record.kind |= kRecordBig;
     record.offset = static_cast<uint32_t>(bigs_.size() - 1);
-    copy(const_cast<uint8_t*>(bigs_.back()));
+    put(const_cast<uint8_t*>(bigs_.back()));
   } else {
-    copy(slab_ + slab_at_);
+    put(slab_ + slab_at_);
     slab_at_ += length;
   }
   stats_.accepted++;
@@ -84,18 +154,16 @@ void Loop::take_datagram(uint16_t listener, uint32_t index) {
   stats_.requests++;
   uint32_t limit = options_.limits.max_connections;
   if (limit > 0 && flights.live() >= limit) pause_accepting(kPauseLimit);
+  return slot;
 }
 
 // False: it is counted, and dropped.
-bool Loop::inflate_datagram(uint32_t index) {
-  const DatagramReceiver& receiver = datagrams_->receiver;
+bool Loop::inflate_datagram(std::span<const uint8_t> bytes) {
   std::vector<uint8_t>& inflated = datagrams_->inflated;
   inflated.clear();
-  stats_.compressed_bytes_in += receiver.length(index);
-  receiver.copy(index, scratch_.data());
+  stats_.compressed_bytes_in += bytes.size();
   const Limits& limits = options_.limits;
-  if (!datagrams_->codec->inflate({scratch_.data(), receiver.length(index)}, limits.max_frame_size,
-                                  limits.inflate, inflated)) {
+  if (!datagrams_->codec->inflate(bytes, limits.max_frame_size, limits.inflate, inflated)) {
     stats_.datagrams_corrupt++;
     return false;
   }
@@ -133,15 +201,26 @@ void Loop::hand_over_datagram(const Record& record) {
   datagrams_->expect({record.slot, record.generation}, now_);
 }
 
-// Where replies to a flight go, which may be over when they leave. False: its sender has no name.
+// Where replies to a flight go and what they are sent from; it may be over when they leave. False:
+// its sender has no name.
 bool Loop::address_reply(const Flight& flight, PeerAddress& to) {
   to = flight.sender;
-  if (to.family != AF_UNIX) return true;
+  if (datagrams_->is_plain) return true;
+  if (to.family != AF_UNIX) {
+    datagrams_->sources.push_back(destination_of(flight));
+    return true;
+  }
   const LocalPeer& sender = datagrams_->senders[to.local.place];
   if (sender.size == 0) return false;
   to.local.place = static_cast<uint32_t>(datagrams_->receivers.size());
   datagrams_->receivers.push_back(sender);
   return true;
+}
+
+// Family 0: its socket does not tell.
+Destination Loop::destination_of(const Flight& flight) const {
+  if (!listeners_[flight.listener].told.destinations) return {};
+  return datagrams_->destinations[datagrams_->flights.slot_of(flight)];
 }
 
 // With copying_ the bytes do not outlive the call.
@@ -187,11 +266,24 @@ void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
 void Loop::flush_datagrams() {
   std::vector<OutgoingDatagram>& out = datagrams_->out;
   if (out.empty()) return;
-  Sent sent = send_datagrams(out, datagrams_->receivers, stats_.syscalls);
+  Sent sent =
+      datagrams_->sender.send(out, {datagrams_->receivers, datagrams_->sources}, stats_.syscalls);
   (datagrams_->codec ? stats_.compressed_bytes_out : stats_.bytes_out) += sent.bytes;
   stats_.datagrams_unsent += out.size() - sent.count;
   out.clear();
   datagrams_->receivers.clear();
+  datagrams_->sources.clear();
+  report_refusal();
+}
+
+void Loop::report_refusal() {
+  DatagramSender::Refusal refusal = datagrams_->sender.take_refusal();
+  if (refusal.code == 0) return;
+  std::string text = "udp_gso: the kernel refuses to take several replies as one message (";
+  text += std::strerror(refusal.code);
+  text += refusal.most > 0 ? "): those longer than " + std::to_string(refusal.most) + " bytes"
+                           : "): they";
+  host_.warn(text + " leave one by one from now on");
 }
 
 int64_t Loop::reply_datagram(ConnId id, std::span<const uint8_t> bytes, uint32_t flags) {
@@ -247,6 +339,8 @@ std::optional<ConnectionMeta> Loop::meta_of_datagram(ConnId id) {
   int fd = listeners_[flight->listener].fd;
   meta.remote = address_of(flight->sender);
   meta.local = local_address(fd);
+  if (Destination to = destination_of(*flight); to.family != 0)
+    meta.local = to.address(meta.local.port);
   if (meta.remote.is_unix())
     describe_sender(meta, fd, datagrams_->senders[flight->sender.local.place]);
   meta.bytes_in = flight->length;

@@ -38,6 +38,9 @@ class Flights {
     return flight != nullptr && flight->live;
   }
   Flight& at(uint32_t slot) { return places_[slot]; }
+  uint32_t slot_of(const Flight& flight) const {
+    return static_cast<uint32_t>(&flight - places_.data());
+  }
   uint32_t slots() const { return static_cast<uint32_t>(places_.size()); }
   // Its place may be given away, unless its end is still to be told.
   void end(uint32_t slot);

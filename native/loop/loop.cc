@@ -97,7 +97,7 @@ bool Loop::turn(int timeout_ms) {
   bool more = true;
   for (int round = 0; more && round < kMaxRounds; round++) {
     bool busy = round > 0 || !dirty_.empty() || !waiting_.empty() || !events_.empty() ||
-                !rationed_.empty() || (datagrams_ && !datagrams_->out.empty());
+                !rationed_.empty() || (datagrams_ && (!datagrams_->out.empty() || takes_rest()));
     if (!busy && timeout_ms != 0) busy = !host_.sleep();
     more = poller_->poll(busy ? 0 : timeout_ms);
     host_.awake();
@@ -123,6 +123,11 @@ void Loop::step() {
     deliver();
     send_answers();
   }
+  // And datagrams of messages that hold many.
+  while (datagrams_ && takes_rest() && take_rest() > 0) {
+    deliver();
+    send_answers();
+  }
   deliver();
   host_.flushed();
   reap();
@@ -140,7 +145,7 @@ int Loop::next_timeout() const {
   if (!dirty_.empty() || !waiting_.empty() || !events_.empty() || !rationed_.empty() ||
       poller_->pending())
     return 0;
-  if (datagrams_ && !datagrams_->out.empty()) return 0;
+  if (datagrams_ && (!datagrams_->out.empty() || takes_rest())) return 0;
   int timeout = wheel_.next_timeout(now_);
   auto until = [this](uint32_t due) { return std::max(0, static_cast<int32_t>(due - now_)); };
   if (accept_resume_at_ != 0) timeout = sooner(timeout, until(accept_resume_at_));

@@ -52,6 +52,9 @@ class Host {
   // The loop was kept from its sockets for longer than stall_warning: by the turn() of `count`
   // records, which are still in the table; 0: by code that runs outside of turns.
   virtual void stalled(uint32_t /*count*/, uint64_t /*ns*/) {}
+  // Something that an operator should know, for the log. Called while the loop is at work: it must
+  // not be called back.
+  virtual void warn(const std::string& /*text*/) {}
   // Where others handle requests. collect(): give their answers to the loop, in each turn after the
   // poll. flushed(): the loop refers to none of their bytes any more. answered(): there is
   // something to collect. sleep(): the turn is over, and whoever has an answer must ring from now
@@ -154,7 +157,8 @@ class Loop final : private PollerSink {
   // Stops accepting, ends what is idle, lets the rest finish for `grace_ms`, then closes it.
   void begin_close(uint32_t grace_ms);
   bool finished() const {
-    bool landed = !datagrams_ || (datagrams_->flights.used() == 0 && datagrams_->out.empty());
+    bool landed = !datagrams_ || (datagrams_->flights.used() == 0 && datagrams_->out.empty() &&
+                                  datagrams_->rest.empty());
     return closing_ && table_.used() == 0 && landed && poller_->quiet();
   }
   // Gives back every descriptor. Afterwards only stats(), description() and calls about
@@ -179,6 +183,7 @@ class Loop final : private PollerSink {
     int fd = -1;
     bool watched = false;
     bool wanted = true;  // accept_from()
+    Told told{};         // of messages, where it is a socket of datagrams
   };
 
   // Why accepting, or receiving datagrams, is paused.
@@ -226,6 +231,7 @@ class Loop final : private PollerSink {
   void drop_sample(Connection& connection);
 
   // accepting.cc
+  int add_listener(int fd);
   void pause_accepting(uint8_t why);
   void resume_accepting(uint8_t why);
   void tune(int fd);
@@ -331,11 +337,19 @@ class Loop final : private PollerSink {
   void give_up_requests(Connection& connection);
 
   // datagrams.cc
+  void heed_socket(Listener& listener);
   void take_datagram(uint16_t listener, uint32_t index);
-  bool inflate_datagram(uint32_t index);
+  bool takes_rest() const;
+  uint32_t take_rest();
+  void take_part(const Received& from, uint32_t size);
+  template <class Copy>
+  uint32_t begin_flight(uint16_t listener, uint32_t index, uint32_t length, const Copy& copy);
+  bool inflate_datagram(std::span<const uint8_t> bytes);
   void apply_datagram(uint32_t index);
   void hand_over_datagram(const Record& record);
   bool address_reply(const Flight& flight, PeerAddress& to);
+  Destination destination_of(const Flight& flight) const;
+  void report_refusal();
   void send_datagram(Flight& flight, std::span<const uint8_t> bytes);
   void flush_datagrams();
   int64_t reply_datagram(ConnId id, std::span<const uint8_t> bytes, uint32_t flags);

@@ -55,6 +55,7 @@ struct DatagramOptions {
   bool on = false;
   bool local = false;          // they come by unix sockets
   uint32_t amplification = 0;  // bytes of a reply to those of its request; 0: no limit
+  bool join = false;           // replies to one peer leave as one message, where the kernel can
 };
 
 struct LoopOptions {

@@ -80,6 +80,11 @@ socklen_t Address::to(sockaddr_storage& storage) const {
   return sizeof(sockaddr_in6);
 }
 
+bool Address::is_any() const {
+  static constexpr uint8_t kNone[sizeof bytes] = {};
+  return (family == AF_INET || is_v6()) && std::memcmp(bytes, kNone, sizeof bytes) == 0;
+}
+
 std::string Address::text() const {
   char buffer[INET6_ADDRSTRLEN] = "";
   if (family == 0 || family == AF_UNIX) return buffer;

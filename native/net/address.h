@@ -23,6 +23,8 @@ struct Address {
   // Without the port. An IPv4 peer of a dual-stack socket reads as plain IPv4.
   std::string text() const;
   bool is_unix() const { return family == AF_UNIX; }
+  // 0.0.0.0, ::
+  bool is_any() const;
   bool is_v6() const { return family == AF_INET6; }
 };
 

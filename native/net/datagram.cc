@@ -23,11 +23,17 @@ DatagramReceiver::DatagramReceiver(bool local)
   }
 }
 
-int DatagramReceiver::receive(int fd, uint32_t most, Syscalls& counts) {
+int DatagramReceiver::receive(int fd, uint32_t most, bool told, Syscalls& counts) {
   most = std::min(most, kMostDatagrams);
+  if (told && !controls_) {
+    controls_ = std::make_unique<Control[]>(kMostDatagrams);
+    for (uint32_t i = 0; i < kMostDatagrams; i++)
+      headers_[i].msg_hdr.msg_control = controls_[i].bytes;
+  }
+  size_t control = local_ ? sizeof local_[0].control : told ? kReceivedControl : 0;
   for (uint32_t i = 0; i < most; i++) {
     headers_[i].msg_hdr.msg_namelen = local_ ? sizeof local_[i].name : sizeof senders_[i];
-    headers_[i].msg_hdr.msg_controllen = local_ ? sizeof local_[i].control : 0;
+    headers_[i].msg_hdr.msg_controllen = control;
   }
   counts.recv++;
   int count = recvmmsg(fd, headers_.data(), most, MSG_DONTWAIT, nullptr);
@@ -41,6 +47,15 @@ void DatagramReceiver::copy(uint32_t index, uint8_t* to) const {
   if (size > first) std::memcpy(to + first, parts_[index][1].iov_base, size - first);
 }
 
+void DatagramReceiver::copy(uint32_t index, uint32_t at, uint32_t size, uint8_t* to) const {
+  const auto* first = static_cast<const uint8_t*>(parts_[index][0].iov_base);
+  const auto* second = static_cast<const uint8_t*>(parts_[index][1].iov_base);
+  uint32_t in_first = at < kFirst ? std::min(size, kFirst - at) : 0;
+  if (in_first > 0) std::memcpy(to, first + at, in_first);
+  if (size > in_first)
+    std::memcpy(to + in_first, second + (at + in_first - kFirst), size - in_first);
+}
+
 LocalPeer DatagramReceiver::local_sender(uint32_t index) const {
   const msghdr& header = headers_[index].msg_hdr;
   LocalPeer peer{local_[index].name, header.msg_namelen, {}};
@@ -50,69 +65,6 @@ LocalPeer DatagramReceiver::local_sender(uint32_t index) const {
   std::memcpy(&found, CMSG_DATA(message), sizeof found);
   peer.credentials = {found.pid, found.uid, found.gid};
   return peer;
-}
-
-namespace {
-
-void address(msghdr& header, const PeerAddress& to, std::span<const LocalPeer> peers) {
-  if (to.family == AF_UNIX) {
-    header.msg_name = const_cast<sockaddr_un*>(&peers[to.local.place].name);
-    header.msg_namelen = peers[to.local.place].size;
-    return;
-  }
-  header.msg_name = const_cast<PeerAddress*>(&to);
-  header.msg_namelen = to.family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-}
-
-// A run of datagrams of one socket.
-Sent send_run(std::span<const OutgoingDatagram> run, std::span<const LocalPeer> peers,
-              Syscalls& counts) {
-  std::array<mmsghdr, kMostDatagrams> headers;
-  std::array<iovec, kMostDatagrams> parts;
-  for (size_t i = 0; i < run.size(); i++) {
-    parts[i] = {const_cast<uint8_t*>(run[i].bytes.data()), run[i].bytes.size()};
-    headers[i] = {};
-    address(headers[i].msg_hdr, run[i].to, peers);
-    headers[i].msg_hdr.msg_iov = &parts[i];
-    headers[i].msg_hdr.msg_iovlen = 1;
-  }
-  Sent sent;
-  bool again = false;  // the same one: the error may have been an earlier one's
-  for (size_t at = 0; at < run.size();) {
-    counts.send++;
-    int count = sendmmsg(run.front().fd, headers.data() + at,
-                         static_cast<unsigned>(run.size() - at), MSG_DONTWAIT);
-    if (count <= 0) {
-      bool retry = !again && (errno == EINTR || errno == ECONNREFUSED || errno == EHOSTUNREACH ||
-                              errno == ENETUNREACH);
-      if (!retry) at++;
-      again = retry;
-      continue;
-    }
-    for (int i = 0; i < count; i++) sent.bytes += headers[at + static_cast<size_t>(i)].msg_len;
-    sent.count += static_cast<uint64_t>(count);
-    at += static_cast<size_t>(count);
-    again = false;
-  }
-  return sent;
-}
-
-}  // namespace
-
-Sent send_datagrams(std::span<const OutgoingDatagram> datagrams, std::span<const LocalPeer> peers,
-                    Syscalls& counts) {
-  Sent all;
-  for (size_t begin = 0; begin < datagrams.size();) {
-    size_t end = begin + 1;
-    while (end < datagrams.size() && end - begin < kMostDatagrams &&
-           datagrams[end].fd == datagrams[begin].fd)
-      end++;
-    Sent sent = send_run(datagrams.subspan(begin, end - begin), peers, counts);
-    all.bytes += sent.bytes;
-    all.count += sent.count;
-    begin = end;
-  }
-  return all;
 }
 
 Address address_of(const PeerAddress& peer) {

@@ -1,5 +1,4 @@
-// Datagrams in batches: recvmmsg(2) and sendmmsg(2), and errors that ICMP has reported. The only
-// place that knows of message headers.
+// Datagrams in batches: recvmmsg(2), and errors that ICMP has reported.
 #pragma once
 
 #include <netinet/in.h>
@@ -9,11 +8,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <span>
-#include <vector>
 
 #include "../core/stats.h"
 #include "address.h"
+#include "packet_info.h"
 #include "socket.h"
 
 namespace gaidaros {
@@ -40,14 +38,16 @@ struct LocalPeer {
   Credentials credentials;
 };
 
-// Receives up to kMostDatagrams at once. What it has received stays until the next receive().
+// Receives up to kMostDatagrams messages at once, each of which is a datagram unless the socket was
+// asked for more (Told). What it has received stays until the next receive().
 class DatagramReceiver {
  public:
   // local: those of unix sockets.
   explicit DatagramReceiver(bool local);
 
-  // How many there are now, at most `most`; 0 when none is there, -1 with errno otherwise.
-  int receive(int fd, uint32_t most, Syscalls& counts);
+  // How many there are now, at most `most`; 0 when none is there, -1 with errno otherwise. `told`:
+  // info() is wanted of them.
+  int receive(int fd, uint32_t most, bool told, Syscalls& counts);
 
   uint32_t length(uint32_t index) const { return headers_[index].msg_len; }
   // It was longer than kMostDatagramBytes.
@@ -59,8 +59,11 @@ class DatagramReceiver {
   bool is_local() const { return local_ != nullptr; }
   // Only where is_local().
   LocalPeer local_sender(uint32_t index) const;
+  PacketInfo info(uint32_t index) const { return packet_info(headers_[index].msg_hdr); }
   // Copies its bytes; `to` has room for length().
   void copy(uint32_t index, uint8_t* to) const;
+  // `size` of them from `at` on.
+  void copy(uint32_t index, uint32_t at, uint32_t size, uint8_t* to) const;
 
  private:
   // Most datagrams fit the first part; the pages of the second are only touched by those that do
@@ -80,24 +83,13 @@ class DatagramReceiver {
     alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(ucred))];
   };
   std::unique_ptr<Local[]> local_;
+  struct Control {
+    alignas(cmsghdr) uint8_t bytes[kReceivedControl];
+  };
+  std::unique_ptr<Control[]> controls_;  // once it was told of something
   std::unique_ptr<uint8_t[]> first_;
   std::unique_ptr<uint8_t[]> second_;
 };
-
-struct OutgoingDatagram {
-  int fd;
-  PeerAddress to;  // `place`: among the peers given with it
-  std::span<const uint8_t> bytes;
-};
-
-// Sends all of `datagrams`, runs of one socket by one call. One that the kernel does not take, for
-// want of room or of a route, is left out: returns the bytes and the number that were sent.
-struct Sent {
-  uint64_t bytes = 0;
-  uint64_t count = 0;
-};
-Sent send_datagrams(std::span<const OutgoingDatagram> datagrams, std::span<const LocalPeer> peers,
-                    Syscalls& counts);
 
 Address address_of(const PeerAddress& peer);
 

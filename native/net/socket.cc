@@ -36,7 +36,7 @@ bool report_errors(int fd, bool is_v6) {
 
 int bind_to(int fd, const sockaddr_storage& storage, socklen_t size, const ListenOptions& options,
             SystemError& error) {
-  if (!set_socket_options(fd, storage.ss_family, options.socket, error)) {
+  if (!set_socket_options(fd, Address::from(storage), options.socket, error)) {
     close(fd);
     return -1;
   }
@@ -97,7 +97,7 @@ bool take_over(int fd, int name, int wanted, const std::optional<SocketOptions>&
   }
   fcntl(fd, F_SETFD, FD_CLOEXEC);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-  return !options || set_socket_options(fd, local_address(fd).family, *options, error);
+  return !options || set_socket_options(fd, local_address(fd), *options, error);
 }
 
 }  // namespace

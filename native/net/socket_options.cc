@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "packet_info.h"
 #include "socket.h"
 
 namespace gaidaros {
@@ -57,6 +58,11 @@ class Setter {
     socklen_t size = sizeof got;
     getsockopt(fd_, SOL_SOCKET, name, &got, &size);
     return got / 2 >= value || refused(call, ENOBUFS);
+  }
+
+  // False: the kernel refuses what `wish` insists on.
+  bool wish(Wish wish, bool is_had, const char* call) {
+    return is_had || wish != Wish::on || refused(call, errno);
   }
 
  private:
@@ -119,6 +125,17 @@ bool set_tcp(Setter& to, const SocketOptions& options) {
                  "setsockopt TCP_DEFER_ACCEPT"));
 }
 
+bool set_packet_info(Setter& to, int fd, const Address& address, const SocketOptions& options) {
+  bool is_told =
+      options.pktinfo == Wish::on || (options.pktinfo == Wish::automatic && address.is_any());
+  if (is_told &&
+      !to.wish(Wish::on, tell_destinations(fd, address.is_v6()), "setsockopt IP_PKTINFO"))
+    return false;
+  if (options.gro != Wish::off && !to.wish(options.gro, tell_runs(fd), "setsockopt UDP_GRO"))
+    return false;
+  return options.gso == Wish::off || to.wish(options.gso, takes_runs(fd), "setsockopt UDP_SEGMENT");
+}
+
 bool set_datagrams(Setter& to, int family, const SocketOptions& options) {
   if (options.broadcast && !to.set(SOL_SOCKET, SO_BROADCAST, 1, "setsockopt SO_BROADCAST"))
     return false;
@@ -129,15 +146,18 @@ bool set_datagrams(Setter& to, int family, const SocketOptions& options) {
 
 }  // namespace
 
-bool set_socket_options(int fd, int family, const SocketOptions& options, SystemError& error) {
+bool set_socket_options(int fd, const Address& address, const SocketOptions& options,
+                        SystemError& error) {
   Setter to(fd, error);
+  int family = address.family;
   bool is_internet = family == AF_INET || family == AF_INET6;
   int type = SOCK_STREAM;
   socklen_t size = sizeof type;
   getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
   return set_any(to, options) && (!is_internet || set_internet(to, family == AF_INET6, options)) &&
          (!is_internet || type != SOCK_STREAM || set_tcp(to, options)) &&
-         (!is_internet || type != SOCK_DGRAM || set_datagrams(to, family, options));
+         (!is_internet || type != SOCK_DGRAM ||
+          (set_datagrams(to, family, options) && set_packet_info(to, fd, address, options)));
 }
 
 }  // namespace gaidaros

@@ -12,6 +12,9 @@ namespace gaidaros {
 
 struct SystemError;
 
+// What a kernel may lack: `automatic` is content without.
+enum class Wish : uint8_t { off, automatic, on };
+
 struct SocketOptions {
   uint32_t send_buffer = 0;  // bytes, as asked for: the kernel doubles them (socket(7))
   uint32_t receive_buffer = 0;
@@ -28,10 +31,16 @@ struct SocketOptions {
   uint32_t defer_accept = 0;       // milliseconds
   bool multipath = false;
   bool broadcast = false;
+  Wish pktinfo =
+      Wish::automatic;   // which address datagrams were sent to; automatic: if it is bound to all
+  Wish gro = Wish::off;  // several datagrams as one message
+  Wish gso = Wish::off;  // which it takes, too; it is the sender that makes them
   std::vector<Address> multicast;  // groups to join, of the socket's family
 };
 
-// Before bind(), on a socket of `family`. False: the kernel refuses what `error` names.
-bool set_socket_options(int fd, int family, const SocketOptions& options, SystemError& error);
+// Before bind(), on a socket that is or will be bound to `address`. False: the kernel refuses what
+// `error` names.
+bool set_socket_options(int fd, const Address& address, const SocketOptions& options,
+                        SystemError& error);
 
 }  // namespace gaidaros

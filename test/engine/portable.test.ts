@@ -73,6 +73,10 @@ class Host {
     this.stalls.push(count)
   }
 
+  warned(text: string): void {
+    throw new Error(text)
+  }
+
   turn(count: number): undefined {
     this.turns.push(count)
     let used = 0
@@ -184,6 +188,7 @@ function makeOptions(setting: Setting): EngineOptions {
     messages: false,
     local: false,
     amplification: 0,
+    gso: false,
     socket: SOCKET,
     framer: LINE,
     proxy: { versions: 'off', timeout: 0, allow: [] },
@@ -211,7 +216,10 @@ const SOCKET = {
   multipath: false,
   broadcast: false,
   multicast: [],
-}
+  pktinfo: 'auto',
+  gro: 'auto',
+  gso: 'auto',
+} as const
 const ANY = { address: '127.0.0.1', port: 0, backlog: 511, v6only: false }
 
 /** A running engine, closed with the test. */

@@ -54,6 +54,7 @@ const OF_STREAMS: readonly Shortcoming[] = [
 
 const OF_DATAGRAMS: readonly Shortcoming[] = [
   { text: 'nothing tells of the errors that ICMP reports' },
+  { text: 'bound to all addresses, it answers from the one that the routes choose' },
   {
     text: 'socket_interface is where groups are joined, and datagrams from others come in, too',
     when: ({ socket }) => socket.interface !== '',
@@ -66,6 +67,9 @@ const LACKING: Readonly<Record<string, (options: Wishes) => boolean>> = {
   socket_mark: ({ socket }) => socket.mark !== 0,
   socket_dscp: ({ socket }) => socket.dscp !== 0,
   socket_busy_poll: ({ socket }) => socket.busyPoll !== 0,
+  udp_pktinfo: ({ socket }) => socket.pktinfo === 'on',
+  udp_gro: ({ socket }) => socket.gro === 'on',
+  udp_gso: ({ socket }) => socket.gso === 'on',
   compress: ({ compress }) => compress.method !== 'none',
 }
 

@@ -193,6 +193,30 @@ export const socket = [
     userFile: false,
     doc: 'Messages of each peer of ZeroMQ that its library keeps in each direction (ZMQ_RCVHWM, ZMQ_SNDHWM).',
   },
+  {
+    ...socketPart,
+    name: 'udp_pktinfo',
+    kind: { type: 'enum', values: ['auto', 'on', 'off'] },
+    default: 'auto',
+    hint: 'WHEN',
+    doc: 'IP_PKTINFO: replies leave from the address that their request was sent to. auto: on sockets that are bound to all addresses.',
+  },
+  {
+    ...socketPart,
+    name: 'udp_gro',
+    kind: { type: 'enum', values: ['auto', 'on', 'off'] },
+    default: 'off',
+    hint: 'WHEN',
+    doc: 'UDP_GRO: datagrams of one sender that arrive together are received as one message. auto: where the kernel has it.',
+  },
+  {
+    ...socketPart,
+    name: 'udp_gso',
+    kind: { type: 'enum', values: ['auto', 'on', 'off'] },
+    default: 'off',
+    hint: 'WHEN',
+    doc: 'UDP_SEGMENT: replies of one size to one peer that follow each other are sent as one message. auto: where the kernel has it.',
+  },
 ] as const satisfies readonly Option[]
 
 export const tls = [

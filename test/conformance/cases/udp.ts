@@ -6,6 +6,7 @@ import type { Test } from 'tap'
 import type { Connection } from '../../../lib/handler/contract.js'
 import type { Cases, Context } from '../case.js'
 import { until } from '../deadline.js'
+import { Segments } from '../segments.js'
 import type { Served } from '../served.js'
 import { Unfit } from '../unfit.js'
 
@@ -27,9 +28,13 @@ class Peer {
     t.teardown(() => this.socket.close())
   }
 
-  static async make(t: Test, type: 'udp4' | 'udp6' = 'udp4'): Promise<Peer> {
+  static async make(
+    t: Test,
+    type: 'udp4' | 'udp6' = 'udp4',
+    host = type === 'udp4' ? '127.0.0.1' : '::1',
+  ): Promise<Peer> {
     const peer = new Peer(t, type)
-    peer.socket.bind(0, type === 'udp4' ? '127.0.0.1' : '::1')
+    peer.socket.bind(0, host)
     await once(peer.socket, 'listening')
     return peer
   }
@@ -71,6 +76,24 @@ class Peer {
 
 const serve = (ctx: Context, options: Record<string, unknown> = {}): Promise<Served> =>
   ctx.serve({ protocol: 'UDP', ...options })
+
+const WHERE = (_: Buffer, { local }: Connection) => local.address
+
+/** Datagrams of one size that differ, and a shorter one behind them. */
+const numbered = (count: number, size: number, last = size): Buffer[] =>
+  Array.from({ length: count }, (_, i) => Buffer.alloc(i + 1 < count ? size : last, i + 1))
+
+/** Sends one message of `datagrams` to an echo, until all of them have come back. */
+async function echoed(t: Test, served: Served, datagrams: Buffer[]): Promise<Segments> {
+  const client = await Segments.make(t, '127.0.0.1', served.port)
+  client.send(datagrams)
+  await until(
+    () => client.datagrams.length >= datagrams.length,
+    () => `${datagrams.length} datagrams: ${client.datagrams.length}`,
+  )
+  t.same(client.datagrams, datagrams)
+  return client
+}
 
 export const udp: Cases = {
   'a datagram is a request, its reply goes back': async (t, ctx) => {
@@ -330,6 +353,145 @@ export const udp: Cases = {
     const peer = await Peer.make(t)
     peer.socket.setMulticastInterface('127.0.0.1')
     t.equal(await peer.told(served, 'group', '239.255.71.1'), 'group')
+  },
+
+  'bound to all addresses, a reply leaves from the one that was asked': async (t, ctx) => {
+    if (ctx.variant.engine === 'portable') throw new Unfit('node:dgram does not tell the address')
+    for (const host of ['0.0.0.0', '::']) {
+      const served = await serve(ctx, { host, handleRequest: WHERE })
+      const peer = await Peer.make(t, 'udp4', '127.0.0.1')
+      for (const address of ['127.0.0.2', '127.0.0.1', '127.1.2.3']) {
+        t.equal(await peer.told(served, 'who', address), address, 'what the handler sees')
+        t.equal(peer.from.at(-1)?.address, address, `${host}: from there`)
+      }
+      if (host === '0.0.0.0') continue
+      const six = await Peer.make(t, 'udp6')
+      t.equal(await six.told(served, 'who'), '::1')
+      t.equal(six.from.at(-1)?.address, '::1')
+    }
+  },
+
+  'bound to all addresses: late replies, and those of write(), too': async (t, ctx) => {
+    if (ctx.variant.engine === 'portable') throw new Unfit('node:dgram does not tell the address')
+    const served = await serve(ctx, {
+      host: '0.0.0.0',
+      handleRequest: async (request: Buffer, connection: Connection) => {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        connection.write(`${request} is`)
+        return `${request} was`
+      },
+    })
+    const peer = await Peer.make(t)
+    const asked = ['127.0.0.2', '127.0.0.3', '127.0.0.4']
+    for (const address of asked) peer.send(served, address, address)
+    await until(
+      () => peer.got.length === 6,
+      () => `six replies: ${peer.got.join()}`,
+    )
+    for (const [i, bytes] of peer.got.entries())
+      t.equal(String(bytes).split(' ')[0], peer.from[i]?.address)
+  },
+
+  'udp_pktinfo = off leaves it to the routes': async (t, ctx) => {
+    const served = await serve(ctx, { host: '0.0.0.0', udpPktinfo: 'off', handleRequest: WHERE })
+    const peer = await Peer.make(t)
+    t.equal(await peer.told(served, 'who', '127.0.0.2'), '0.0.0.0')
+    t.equal(peer.from.at(-1)?.address, '127.0.0.1')
+  },
+
+  'udp_pktinfo = on, bound to one address': async (t, ctx) => {
+    if (ctx.variant.engine === 'portable') throw new Unfit('node:dgram does not tell the address')
+    const served = await serve(ctx, { udpPktinfo: 'on', handleRequest: WHERE })
+    t.equal(await (await Peer.make(t)).told(served, 'who'), '127.0.0.1')
+  },
+
+  'a reply to what a group was sent leaves from an address of the machine': async (t, ctx) => {
+    if (ctx.variant.engine === 'portable') throw new Unfit('node:dgram does not tell the address')
+    const group = '239.255.71.3'
+    const served = await serve(ctx, {
+      host: '0.0.0.0',
+      udpMulticast: [group],
+      socketInterface: 'lo',
+      handleRequest: WHERE,
+    })
+    const peer = await Peer.make(t)
+    peer.socket.setMulticastInterface('127.0.0.1')
+    t.equal(await peer.told(served, 'who', group), group)
+    t.equal(peer.from.at(-1)?.address, '127.0.0.1')
+  },
+
+  'several datagrams as one message: each is a request': async (t, ctx) => {
+    for (const udpGro of ctx.variant.engine === 'portable' ? ['auto'] : ['on', 'off']) {
+      const served = await serve(ctx, { udpGro, udpGso: 'off' })
+      const client = await echoed(t, served, numbered(40, 1400, 77))
+      t.equal(client.got.length, 40, 'one by one on the way back')
+      await echoed(t, served, numbered(10, 5000))
+      const { requests, replies, bytes_in, datagrams_cut } = await served.stats()
+      t.same(
+        { requests, replies, bytes_in, datagrams_cut },
+        { requests: 50, replies: 50, bytes_in: 39 * 1400 + 77 + 50_000, datagrams_cut: 0 },
+      )
+    }
+  },
+
+  'replies of one size to one peer leave as one message': async (t, ctx) => {
+    if (ctx.variant.engine === 'portable') throw new Unfit('node:dgram sends one by one')
+    const served = await serve(ctx, { udpGro: 'on', udpGso: 'on' })
+    const client = await echoed(t, served, numbered(40, 1000, 10))
+    if (ctx.variant.sent !== true) t.equal(client.got.length, 1)
+    const { replies, bytes_out, datagrams_unsent } = await served.stats()
+    t.same(
+      { replies, bytes_out, datagrams_unsent },
+      {
+        replies: 40,
+        bytes_out: 39_010,
+        datagrams_unsent: 0,
+      },
+    )
+  },
+
+  'several datagrams as one message: limits hold for each': async (t, ctx) => {
+    const served = await serve(ctx, {
+      maxFrameSize: 100,
+      udpAmplification: 1,
+      handleRequest: (request: Buffer) => (request.length === 50 ? `${request}!` : request),
+    })
+    const client = await Segments.make(t, '127.0.0.1', served.port)
+    client.send(numbered(5, 101, 50))
+    client.send(numbered(5, 100, 50))
+    await served.reach(({ requests }) => requests === 6, 'six that are short enough')
+    await served.reach(({ datagrams_cut }) => datagrams_cut === 4, 'four that are not')
+    await served.reach((stats) => stats.datagrams_held_back === 2, 'two replies too long')
+    await until(
+      () => client.datagrams.length === 4,
+      () => `four replies: ${client.datagrams.length}`,
+    )
+  },
+
+  'several datagrams as one message wait at max_connections': async (t, ctx) => {
+    if (ctx.variant.engine === 'portable') throw new Unfit('node:dgram receives one by one')
+    const held: Array<() => void> = []
+    let most = 0
+    const served = await serve(ctx, {
+      maxConnections: 3,
+      udpGro: 'on',
+      handleRequest: async (request: Buffer) => {
+        await new Promise<void>((resolve) => held.push(resolve))
+        return request
+      },
+    })
+    const client = await Segments.make(t, '127.0.0.1', served.port)
+    client.send(numbered(10, 20))
+    await until(
+      () => {
+        most = Math.max(most, held.length)
+        if (held.length === 3 || client.datagrams.length >= 9)
+          for (const answer of held.splice(0)) answer()
+        return client.datagrams.length === 10
+      },
+      () => `ten replies: ${client.datagrams.length}`,
+    )
+    t.equal(most, 3, 'in flight at most')
   },
 
   'buffers of the socket': async (t, ctx) => {

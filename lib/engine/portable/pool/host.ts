@@ -27,6 +27,10 @@ export class PoolHost implements EngineHost {
     this.#host.stalled(count, ms)
   }
 
+  warned(text: string): void {
+    this.#host.warned(text)
+  }
+
   /** Shows the host a few records of a turn as if they were all. */
   #show(left: readonly number[], count: number): boolean | undefined {
     const { records, replies } = this.#engine
