@@ -193,8 +193,9 @@ export async function runTls(plan) {
     for (const { name, absent } of servers) if (absent) console.log(`absent: ${name}: ${absent}`)
     const taking = servers.filter(({ absent }) => !absent)
     if (taking[0]?.name !== suite.reference) throw new Error('the reference is absent')
-    for (const { name } of suite.cells) {
-      const samples = await measureFigure(FIGURES[name], taking, plan)
+    for (const { name, peers: wanted } of suite.cells) {
+      const own = taking.filter((server) => wanted.includes(server.name))
+      const samples = await measureFigure(FIGURES[name], own, plan)
       results.push({ figure: name, samples })
       judged.push(...report(name, samples, suite))
     }
