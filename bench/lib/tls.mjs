@@ -16,8 +16,8 @@ import { takeTurn } from './turn.mjs'
 
 const FOLDER = join(import.meta.dirname, '..', 'build', 'tls')
 const IDLE_CONNECTIONS = 500
-/** Longer than a connection keeps what it works with. */
-const SETTLE_MS = 2_500
+/** Longer than connections keep what they work with, and processes what they have freed. */
+const SETTLE_MS = 11_000
 
 /** A certificate on P-256 and its key, made when there is none or it is older than a day. */
 export const files = { cert: join(FOLDER, 'cert.pem'), key: join(FOLDER, 'key.pem') }

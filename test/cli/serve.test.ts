@@ -211,7 +211,7 @@ t.test('-v sums up at the end', async (t) => {
   await client.closed
   server.child.kill('SIGTERM')
   const { stdout } = await server.ended
-  t.match(stdout, /^served [\d.]+ s: 1 connections, 3 requests \(\d+\/s\), 3 replies$/m)
+  t.match(stdout, /^served [\d.]+ s: 1 connections, 3 requests \([\d\s]+\/s\), 3 replies$/m)
   t.match(stdout, /^bytes: 6 B in, 6 B out$/m)
   t.match(stdout, /^batches: \d+, [\d.]+ requests each$/m)
   t.match(stdout, /^closed: 1 end$/m)
