@@ -15,7 +15,7 @@ import { summary } from './statistics.mjs'
 import { takeTurn } from './turn.mjs'
 
 const FOLDER = join(import.meta.dirname, '..', 'build', 'tls')
-const IDLE_CONNECTIONS = 500
+const IDLE_CONNECTIONS = 2000
 /** Longer than connections keep what they work with, and processes what they have freed. */
 const SETTLE_MS = 11_000
 

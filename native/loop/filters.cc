@@ -15,6 +15,9 @@ constexpr int kMostSteps = 32;        // that a filter makes of what it was give
 // How many connections may keep what their filters work with, and how long after their last byte.
 constexpr size_t kMostWarm = 1024;
 constexpr uint32_t kCoolMs = 1000;
+// Requests after which a connection counts as busy: what is given back leaves holes in the heap,
+// 4 KiB a connection, that who asks once need not have.
+constexpr uint32_t kWarmFrom = 16;
 
 // The filters from `first` up to, without, `behind`; of these the framer's end comes first.
 class Way {
@@ -209,7 +212,7 @@ std::span<uint8_t> Loop::plain_space(Connection& connection) {
 void Loop::plain_received(Connection& connection, uint32_t count) {
   connection.bytes_in += count;
   stats_.bytes_in += count;
-  if (!connection.is_warm) warm_up(connection);
+  if (!connection.is_warm && connection.next_sequence >= kWarmFrom) warm_up(connection);
   take_received(connection, count);
 }
 

@@ -70,8 +70,10 @@ export class Closing {
     this.#forget(connection)
     const { counters } = this.#context
     if (connection.opening !== undefined && OF_TLS.has(reason)) counters.tls_failed++
-    // Only TCP has resets; a unix socket that is closed with unsent bytes has none to lose.
-    if (RESETS.has(reason) && connection.local.family !== 'unix') connection.raw.resetAndDestroy()
+    // Only TCP has resets; a unix socket that is closed with unsent bytes has none to lose. A proxy says what is behind
+    // it, not what it came by.
+    const { family } = connection.proxy?.address ?? connection.local
+    if (RESETS.has(reason) && family !== 'unix') connection.raw.resetAndDestroy()
     connection.socket.destroy()
     this.#report(connection, reason)
     this.onGone(connection)
