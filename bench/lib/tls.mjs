@@ -74,10 +74,9 @@ async function ask(socket, text, length) {
   await taken
 }
 
-/** Microseconds of the server for each thing that `act` does until the time is up. @param act returns how many it did */
-async function costOf(server, seconds, workers, act) {
+/** All `workers` act until the time is up. @param act returns how many things it did @returns how many all did */
+async function actFor(seconds, workers, act) {
   const end = performance.now() + seconds * 1000
-  const before = ranFor(server.pid)
   let count = 0
   const work = async (each) => {
     while (performance.now() < end) {
@@ -87,6 +86,13 @@ async function costOf(server, seconds, workers, act) {
     }
   }
   await Promise.all(workers.map(work))
+  return count
+}
+
+/** Microseconds of the server for each thing that `act` does until the time is up. */
+async function costOf(server, seconds, workers, act) {
+  const before = ranFor(server.pid)
+  const count = await actFor(seconds, workers, act)
   return (ranFor(server.pid) - before) / 1000 / count
 }
 
@@ -109,13 +115,11 @@ const handshakes = (server, seconds) =>
 /** Microseconds between replies of 1 MiB, four connections asking for them. */
 async function bigReplies(server, seconds) {
   const sockets = await openMany(server.port, 4)
-  const end = performance.now() + seconds * 1000
   const began = performance.now()
-  let count = 0
-  const work = async (socket) => {
-    for (; performance.now() < end; count++) await ask(socket, 'big\n', 1 << 20)
-  }
-  await Promise.all(sockets.map(work))
+  const count = await actFor(seconds, sockets, async (socket) => {
+    await ask(socket, 'big\n', 1 << 20)
+    return 1
+  })
   const took = performance.now() - began
   for (const socket of sockets) socket.end()
   return (took * 1000) / count

@@ -4,10 +4,15 @@ import { GaidarosError } from '../errors.js'
 import type { CompressMethod, Engine, EngineHost, EngineOptions, ServingEngine } from './engine.js'
 import { codecRefusal, createNativeEngine, probe } from './native.js'
 import { portableMethods } from './portable/compress/methods.js'
-import { createPortableEngine, portableRefusal, portableWarnings } from './portable/index.js'
+import {
+  createPortableEngine,
+  portableRefusal,
+  portableWarnings,
+  type Wishes,
+} from './portable/index.js'
 
 export { codecRefusal, type NativeProbe, probe as nativeProbe } from './native.js'
-export { zeromqRefusal } from './portable/index.js'
+export { type Wishes, zeromqRefusal } from './portable/index.js'
 
 /** Where one warning for the operator goes. */
 export type Warn = (text: string) => void
@@ -36,7 +41,7 @@ export function createEngine(
  * What the portable engine does not do of these options, for the log.
  * @throws GaidarosError ERR_GAIDAROS_ENGINE when it cannot serve them at all
  */
-export function portableNotes(options: Parameters<typeof portableWarnings>[0]): string[] {
+export function portableNotes(options: Wishes): string[] {
   const refusal = portableRefusal(options)
   if (refusal !== undefined) throw refused(refusal)
   return portableWarnings(options)

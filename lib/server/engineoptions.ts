@@ -2,6 +2,7 @@
 
 import type { HandlerPlan } from '../dispatch/plan.js'
 import type { EngineOptions, Limits, TlsOptions } from '../engine/engine.js'
+import type { Wishes } from '../engine/index.js'
 import type { Settings } from '../options/settings.js'
 import { socketOptions } from './socketoptions.js'
 
@@ -47,20 +48,7 @@ export function engineOptions(
 }
 
 /** What of the settings an engine may not be able to do. */
-export const wishes = (
-  settings: Settings,
-): Pick<
-  EngineOptions,
-  | 'tcpCork'
-  | 'busyPoll'
-  | 'quickAck'
-  | 'socket'
-  | 'datagrams'
-  | 'local'
-  | 'messages'
-  | 'zmq'
-  | 'compress'
-> => ({
+export const wishes = (settings: Settings): Wishes => ({
   tcpCork: settings.tcpCork,
   busyPoll: settings.busyPoll,
   quickAck: settings.tcpQuickAck,

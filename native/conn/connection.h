@@ -131,9 +131,9 @@ struct Connection {
   size_t unsent() const { return pending_size + (backlog ? backlog->output.size() : 0); }
   // Those, and the ones that wait for their turn.
   size_t queued() const { return unsent() + (backlog ? backlog->held_bytes : 0); }
-  bool has_output() const {
-    return pending_size > 0 || sending || (backlog && !backlog->output.empty());
-  }
+  // Bytes of an earlier turn are on their way: others go behind them.
+  bool is_behind() const { return sending || (backlog && !backlog->output.empty()); }
+  bool has_output() const { return pending_size > 0 || is_behind(); }
   Backlog& need_backlog() {
     if (!backlog) backlog = std::make_unique<Backlog>();
     return *backlog;

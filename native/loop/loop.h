@@ -313,6 +313,7 @@ class Loop final : private PollerSink {
   void queue(Connection& connection, std::span<const uint8_t> bytes);
   void queue_plain(Connection& connection, std::span<const uint8_t> bytes);
   void encode_long(Connection& connection, std::span<const uint8_t> plain);
+  void hand_over(Connection& connection, std::span<const uint8_t> bytes, bool more);
   void pass_on(Connection& connection, std::span<const uint8_t> bytes, bool more);
   void send_at_once(Connection& connection, std::span<const uint8_t> bytes);
   void check_high_water(Connection& connection);

@@ -16,11 +16,6 @@ namespace {
 // What filters make of longer output leaves by pieces, while they are in the processor's cache.
 constexpr size_t kCodedAtOnce = 512 * 1024;
 
-// Bytes of an earlier turn are on their way.
-bool has_output(const Connection& connection) {
-  return connection.sending || (connection.backlog && !connection.backlog->output.empty());
-}
-
 bool is_before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
 
 }  // namespace
@@ -182,7 +177,7 @@ void Loop::mark_dirty(Connection& connection) {
 // flush(); with copying_ they are the caller's and are copied.
 void Loop::emit(Connection& connection, std::span<const uint8_t> bytes) {
   if (bytes.empty()) return;
-  if (has_output(connection) && !connection.filter) return queue(connection, bytes);
+  if (connection.is_behind() && !connection.filter) return queue(connection, bytes);
   if (options_.nodelay) {
     if (!connection.filter) return send_at_once(connection, bytes);
     mark_dirty(connection);
@@ -207,9 +202,9 @@ void Loop::gather(Connection& connection, std::span<const uint8_t> bytes) {
   if (need > kOutBytes - arena_at_) {
     flush();
     if (!connection.live()) return;
-    bool behind = connection.backlog && !connection.backlog->output.empty();
-    if (bytes.size() > kOutBytes || behind) {
-      if (connection.filter || behind || connection.sending) return queue_plain(connection, bytes);
+    bool has_queue = connection.backlog && !connection.backlog->output.empty();
+    if (bytes.size() > kOutBytes || has_queue) {
+      if (connection.filter || connection.is_behind()) return queue_plain(connection, bytes);
       return send_at_once(connection, bytes);
     }
     mark_dirty(connection);
@@ -256,20 +251,23 @@ void Loop::encode_long(Connection& connection, std::span<const uint8_t> plain) {
   }
 }
 
-// To the socket, as far as it takes them and nothing waits there already. `more` follows at once.
-void Loop::pass_on(Connection& connection, std::span<const uint8_t> bytes, bool more) {
-  if (has_output(connection)) return queue(connection, bytes);
+// To the socket, and to the queue what it does not take. Nothing may wait there already. `more`
+// follows at once.
+void Loop::hand_over(Connection& connection, std::span<const uint8_t> bytes, bool more) {
   connection.pending = bytes.data();
   connection.pending_size = static_cast<uint32_t>(bytes.size());
   sent(connection, poller_->send_now(connection, bytes, more));
 }
 
+void Loop::pass_on(Connection& connection, std::span<const uint8_t> bytes, bool more) {
+  if (connection.is_behind()) return queue(connection, bytes);
+  hand_over(connection, bytes, more);
+}
+
 void Loop::send_at_once(Connection& connection, std::span<const uint8_t> bytes) {
   mark_dirty(connection);
-  connection.pending = bytes.data();
-  connection.pending_size = static_cast<uint32_t>(bytes.size());
   cork(connection, true);
-  sent(connection, poller_->send_now(connection, bytes, false));
+  hand_over(connection, bytes, false);
   cork(connection, false);
 }
 
@@ -362,7 +360,7 @@ bool Loop::code_pending(Connection& connection) {
   }
   std::optional<std::span<const uint8_t>> coded = code(connection, plain);
   if (!coded || coded->empty()) return false;
-  if (has_output(connection) || coded->size() > kOutBytes - arena_at_) {
+  if (connection.is_behind() || coded->size() > kOutBytes - arena_at_) {
     pass_on(connection, *coded, false);
     return false;
   }

@@ -638,21 +638,12 @@ class CompletionPoller final : public Poller {
   [[no_unique_address]] std::conditional_t<kMessages, MessagePort, NoMessages> messages_;
 };
 
-template <bool kMessages>
-std::unique_ptr<Poller> make(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
-                             ConnectionTable& table, std::string& error) {
-  auto poller = std::make_unique<CompletionPoller<kMessages>>(options, sink, counts, table);
-  if (!poller->start(error)) return nullptr;
-  return poller;
-}
-
 }  // namespace
 
 std::unique_ptr<Poller> make_completion_poller(const PollerOptions& options, PollerSink& sink,
                                                Syscalls& counts, ConnectionTable& table,
                                                std::string& error) {
-  return options.messages ? make<true>(options, sink, counts, table, error)
-                          : make<false>(options, sink, counts, table, error);
+  return make_either<CompletionPoller>(options, sink, counts, table, error);
 }
 
 }  // namespace gaidaros

@@ -416,21 +416,12 @@ class EpollPoller final : public Poller {
   size_t ready_at_ = 0;
 };
 
-template <bool kMessages>
-std::unique_ptr<Poller> make(const PollerOptions& options, PollerSink& sink, Syscalls& counts,
-                             ConnectionTable& table, std::string& error) {
-  auto poller = std::make_unique<EpollPoller<kMessages>>(options, sink, counts, table);
-  if (!poller->start(error)) return nullptr;
-  return poller;
-}
-
 }  // namespace
 
 std::unique_ptr<Poller> make_epoll_poller(const PollerOptions& options, PollerSink& sink,
                                           Syscalls& counts, ConnectionTable& table,
                                           std::string& error) {
-  return options.messages ? make<true>(options, sink, counts, table, error)
-                          : make<false>(options, sink, counts, table, error);
+  return make_either<EpollPoller>(options, sink, counts, table, error);
 }
 
 }  // namespace gaidaros

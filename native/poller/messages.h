@@ -76,4 +76,20 @@ struct NoMessages {
   NoMessages(PollerSink&, Syscalls&) {}
 };
 
+template <class Made>
+std::unique_ptr<Poller> make_started(const PollerOptions& options, PollerSink& sink,
+                                     Syscalls& counts, ConnectionTable& table, std::string& error) {
+  auto poller = std::make_unique<Made>(options, sink, counts, table);
+  if (!poller->start(error)) return nullptr;
+  return poller;
+}
+
+// The poller for streams, or the one for messages.
+template <template <bool kMessages> class Either>
+std::unique_ptr<Poller> make_either(const PollerOptions& options, PollerSink& sink,
+                                    Syscalls& counts, ConnectionTable& table, std::string& error) {
+  return options.messages ? make_started<Either<true>>(options, sink, counts, table, error)
+                          : make_started<Either<false>>(options, sink, counts, table, error);
+}
+
 }  // namespace gaidaros

@@ -34,11 +34,7 @@ TEST_CASE("the loop echoes lines of all lengths, whole and in pieces") {
 TEST_CASE("late answers leave in the order of their requests") {
   on_each_poller([](PollingType polling) {
     Serving serving(polling);
-    std::vector<Record> seen;
-    serving.host.on_request = [&](const Record& record, const std::string&) {
-      seen.push_back(record);
-      return Answer::later;
-    };
+    const std::vector<Record>& seen = serving.host.answer_later();
     int fd = serving.connect();
     serving.send(fd, "a\nb\nc\n");
     serving.until([&] { return seen.size() == 3; });

@@ -130,11 +130,7 @@ TEST_CASE("who does not read gets every message later, whole and in order") {
 TEST_CASE("a reply that comes by parts is one message") {
   on_each_poller([](PollingType polling) {
     Messages serving(polling);
-    std::vector<Record> seen;
-    serving.host.on_request = [&](const Record& record, const std::string&) {
-      seen.push_back(record);
-      return Answer::later;
-    };
+    const std::vector<Record>& seen = serving.host.answer_later();
     int fd = serving.connect();
     CHECK(serving.try_send(fd, "a"));
     CHECK(serving.try_send(fd, "b"));
@@ -162,11 +158,7 @@ TEST_CASE("a reply that comes by parts is one message") {
 TEST_CASE("a message that no socket takes ends its connection") {
   on_each_poller([](PollingType polling) {
     Messages serving(polling);
-    std::vector<Record> seen;
-    serving.host.on_request = [&](const Record& record, const std::string&) {
-      seen.push_back(record);
-      return Answer::later;
-    };
+    const std::vector<Record>& seen = serving.host.answer_later();
     int fd = serving.connect();
     CHECK(serving.try_send(fd, "a"));
     serving.until([&] { return seen.size() == 1; });
@@ -182,11 +174,7 @@ TEST_CASE("a message that no socket takes ends its connection") {
 TEST_CASE("replies without bytes are passed over") {
   on_each_poller([](PollingType polling) {
     Messages serving(polling);
-    std::vector<Record> seen;
-    serving.host.on_request = [&](const Record& record, const std::string&) {
-      seen.push_back(record);
-      return Answer::later;
-    };
+    const std::vector<Record>& seen = serving.host.answer_later();
     int fd = serving.connect();
     for (int i = 0; i < 3; i++) CHECK(serving.try_send(fd, "a"));
     serving.until([&] { return seen.size() == 3; });

@@ -47,10 +47,20 @@ class EchoHost : public Host {
   }
   void wake() override {}
 
+  // Requests are answered by loop->reply() from now on: they gather in what this returns.
+  const std::vector<Record>& answer_later() {
+    on_request = [this](const Record& record, const std::string&) {
+      later_.push_back(record);
+      return Answer::later;
+    };
+    return later_;
+  }
+
   std::function<Answer(const Record&, const std::string&)> on_request;
   std::vector<Reason> closed;
 
  private:
+  std::vector<Record> later_;
   std::vector<Record> records_{kMaxRecords};
   std::vector<Reply> replies_{kMaxRecords};
   std::vector<uint8_t> out_ = std::vector<uint8_t>(kOutBytes);

@@ -5,7 +5,7 @@ import { DatagramEngine } from './datagrams/datagram-engine.js'
 import { PortableEngine } from './portable-engine.js'
 
 export { zeromqRefusal } from './datagrams/zeromq.js'
-export { portableRefusal, portableWarnings } from './warnings.js'
+export { portableRefusal, portableWarnings, type Wishes } from './warnings.js'
 
 /**
  * An engine over node:net, or of datagrams over node:dgram or ZeroMQ. Its listen() answers with a promise.

@@ -9,7 +9,8 @@ interface Shortcoming {
   when?: (options: Wishes) => boolean
 }
 
-type Wishes = Pick<
+/** Of an engine's options those that this one may not have. */
+export type Wishes = Pick<
   EngineOptions,
   | 'tcpCork'
   | 'busyPoll'

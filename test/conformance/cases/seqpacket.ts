@@ -1,28 +1,21 @@
 // Messages over unix sockets, SOCK_SEQPACKET: connections whose messages keep their bounds.
 
-import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, lstatSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import type { Test } from 'tap'
 import type { Batch, Connection } from '../../../lib/handler/contract.js'
-import type { Case, Cases, Context } from '../case.js'
+import type { Cases, Context } from '../case.js'
 import { serverTls } from '../certificates.js'
 import { until } from '../deadline.js'
 import type { Served } from '../served.js'
 import { Unfit } from '../unfit.js'
+import { abstractName, leaveDead, nativeOnly, place } from '../unixsockets.js'
 
 const PROGRAM = join(import.meta.dirname, '..', 'messages.py')
-
-/** A name in a directory of its own. */
-function place(t: Test): string {
-  const folder = mkdtempSync(join(tmpdir(), 'gaidaros-unix-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  return join(folder, 's')
-}
 
 /** A client in a process of its own. */
 class Peer {
@@ -321,7 +314,7 @@ const cases: Cases = {
   },
 
   'the abstract namespace': async (t, ctx) => {
-    const name = `@gaidaros-${process.pid}-${Math.random().toString(36).slice(2)}`
+    const name = abstractName()
     const served = await make(ctx, name).listen()
     t.strictSame(served.addresses, [{ address: name, family: 'unix', port: 0 }])
     t.equal(await (await Peer.make(t, name)).told('a'), 'a')
@@ -338,8 +331,7 @@ const cases: Cases = {
 
   'what a dead server has left is replaced, what a live one has is not': async (t, ctx) => {
     const path = place(t)
-    const code = `import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.bind(${JSON.stringify(path)}); s.listen()`
-    spawnSync('python3', ['-c', code])
+    leaveDead(path, 'SOCK_SEQPACKET')
     t.ok(lstatSync(path).isSocket(), 'it is there')
     await make(ctx, path).listen()
     await t.rejects(make(ctx, path).listen(), {
@@ -379,16 +371,8 @@ const cases: Cases = {
   },
 }
 
-/** Where there are such sockets. */
-const native =
-  (run: Case): Case =>
-  (t, ctx) => {
-    if (ctx.variant.engine === 'portable') throw new Unfit('Node has no unix sockets of messages')
-    return run(t, ctx)
-  }
-
 export const seqpacket: Cases = {
-  ...Object.fromEntries(Object.entries(cases).map(([name, run]) => [name, native(run)])),
+  ...nativeOnly(cases, 'Node has no unix sockets of messages'),
 
   'the portable engine says that it has none': async (t, ctx) => {
     if (ctx.variant.engine === 'native') throw new Unfit('the native engine has them')

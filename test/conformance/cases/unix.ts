@@ -1,21 +1,13 @@
 // Unix sockets: their names in the file system, who may connect, and who has.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, lstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Test } from 'tap'
 import type { Connection } from '../../../lib/handler/contract.js'
 import type { Cases, Context } from '../case.js'
 import { brief } from '../deadline.js'
-
-/** A name in a directory of its own. */
-function place(t: Test, name = 's'): string {
-  const folder = mkdtempSync(join(tmpdir(), 'gaidaros-unix-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  return join(folder, name)
-}
+import { abstractName, place } from '../unixsockets.js'
 
 const make = (ctx: Context, socketPath: string, options: Record<string, unknown> = {}) =>
   ctx.make({ protocol: 'unixsocket', socketPath, ...options })
@@ -141,7 +133,7 @@ export const unix: Cases = {
   },
 
   'the abstract namespace': async (t, ctx) => {
-    const name = `@gaidaros-${process.pid}-${Math.random().toString(36).slice(2)}`
+    const name = abstractName()
     const served = await make(ctx, name).listen()
     t.strictSame(served.addresses, [{ address: name, family: 'unix', port: 0 }])
     // Node pads such names with zeros, which is another name to everybody else.

@@ -1,35 +1,20 @@
 // Datagrams over unix sockets: replies go to the name that their sender has bound.
 
-import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  existsSync,
-  lstatSync,
-  mkdtempSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, lstatSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import type { Test } from 'tap'
 import type { Connection } from '../../../lib/handler/contract.js'
-import type { Case, Cases, Context } from '../case.js'
+import type { Cases, Context } from '../case.js'
 import { until } from '../deadline.js'
 import type { Served } from '../served.js'
 import { Unfit } from '../unfit.js'
+import { abstractName, folder, leaveDead, nativeOnly } from '../unixsockets.js'
 
 const PROGRAM = join(import.meta.dirname, '..', 'datagrams.py')
-
-/** A directory of its own. */
-function folder(t: Test): string {
-  const made = mkdtempSync(join(tmpdir(), 'gaidaros-unix-'))
-  t.teardown(() => rmSync(made, { recursive: true, force: true }))
-  return made
-}
 
 /** What the links in a directory mean; those that are gone meanwhile mean nothing. */
 const targets = (path: string): string[] =>
@@ -40,8 +25,6 @@ const targets = (path: string): string[] =>
       return []
     }
   })
-
-const abstract = (): string => `@gaidaros-${process.pid}-${Math.random().toString(36).slice(2)}`
 
 /** A client in a process of its own, which may be without a name. */
 class Peer {
@@ -146,12 +129,12 @@ const cases: Cases = {
   },
 
   'the abstract namespace, on both sides': async (t, ctx) => {
-    const name = abstract()
+    const name = abstractName()
     const served = await make(ctx, name, {
       handleRequest: (_: Buffer, { remote }: Connection) => remote.address,
     }).listen()
     t.strictSame(served.addresses, [{ address: name, family: 'unix', port: 0 }])
-    const own = abstract()
+    const own = abstractName()
     const peer = await Peer.make(t, name, own)
     t.equal(await peer.told('who'), own)
     await t.rejects(make(ctx, name).listen(), { code: 'ERR_GAIDAROS_LISTEN' })
@@ -239,8 +222,7 @@ const cases: Cases = {
 
   'what a dead server has left is replaced, what a live one has is not': async (t, ctx) => {
     const path = join(folder(t), 's')
-    const code = `import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).bind(${JSON.stringify(path)})`
-    spawnSync('python3', ['-c', code])
+    leaveDead(path, 'SOCK_DGRAM')
     t.ok(lstatSync(path).isSocket(), 'it is there')
     const served = await make(ctx, path).listen()
     await t.rejects(make(ctx, path).listen(), {
@@ -272,16 +254,8 @@ const cases: Cases = {
   },
 }
 
-/** Where there are such sockets. */
-const native =
-  (run: Case): Case =>
-  (t, ctx) => {
-    if (ctx.variant.engine === 'portable') throw new Unfit('Node has no unix sockets of datagrams')
-    return run(t, ctx)
-  }
-
 export const unixdgram: Cases = {
-  ...Object.fromEntries(Object.entries(cases).map(([name, run]) => [name, native(run)])),
+  ...nativeOnly(cases, 'Node has no unix sockets of datagrams'),
 
   'the portable engine says that it has none': async (t, ctx) => {
     if (ctx.variant.engine === 'native') throw new Unfit('the native engine has them')
