@@ -33,9 +33,12 @@ function intervalOf(limits: Limits, proxyTimeout: number, hasTls: boolean): numb
 const over = (limit: number, since: number, now: number): boolean =>
   limit > 0 && now - since >= limit
 
-/** Bytes that libuv still has to send; shows progress within one long write. Unknown: 0. */
+/**
+ * Bytes that libuv still has to send; shows progress within one long write. Unknown: 0. TLS has a queue of its own that
+ * does not move before all of a write is sent: the one beneath it does.
+ */
 function kernelQueue(connection: Connection): number {
-  const { _handle: handle } = connection.socket as unknown as {
+  const { _handle: handle } = connection.raw as unknown as {
     _handle?: { writeQueueSize?: number } | null
   }
   return handle?.writeQueueSize ?? 0
