@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds and runs the fuzzers of test/native/fuzz: scripts/fuzz.sh [seconds each] [name...]
-# A fuzzer names the sources it needs in a line `// units: PATTERN...`. What is found grows in
+# A fuzzer names the sources it needs in a line `// units: PATTERN...`, and libraries in a line
+# `// libraries: NAME...`. What is found grows in
 # build-fuzz/corpus; inputs that crash are kept in build-fuzz/crashes.
 # Exit: 0 nothing found, 1 a crash or a build that failed, 77 no clang with libFuzzer here.
 set -eu
@@ -82,8 +83,10 @@ for name in $fuzzers; do
   for source in "test/native/fuzz/$name.cc" $(units_of "test/native/fuzz/$name.cc"); do
     objects="$objects $(object "$source")"
   done
+  libraries=$(sed -n 's|^// libraries: ||p' "test/native/fuzz/$name.cc")
+  # Functions of OpenSSL are weak: alone they would not make the linker keep it.
   # shellcheck disable=SC2086
-  "$clang" -fsanitize=fuzzer,address,undefined $objects -o "$out/bin/$name"
+  "$clang" -fsanitize=fuzzer,address,undefined $objects -Wl,--no-as-needed $libraries -o "$out/bin/$name"
 done
 
 for name in $fuzzers; do

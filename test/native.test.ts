@@ -12,6 +12,8 @@ const FLAGS = [
   ...['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer'],
   ...['-I', join(ROOT, 'native'), '-I', join(ROOT, 'test/native')],
 ]
+// The addon takes OpenSSL from node; here it is the system's (Debian: libssl-dev).
+const LIBRARIES = ['-lssl', '-lcrypto']
 const COMPILERS_AT_ONCE = 2
 const COMPILE_MS = 300_000
 const RUN_MS = 300_000
@@ -64,7 +66,8 @@ async function link(compiler: string, out: string, tested: Object[], tests: Obje
   if (packed.code !== 0) return { complaint: packed.stderr }
   const program = join(out, 'core-tests')
   const paths = tests.map((o) => o.path)
-  const done = await run(compiler, [...FLAGS, ...paths, archive, '-o', program], COMPILE_MS)
+  const linked = [...paths, archive, ...LIBRARIES, '-o', program]
+  const done = await run(compiler, [...FLAGS, ...linked], COMPILE_MS)
   return done.code === 0 ? { program } : { complaint: done.stderr }
 }
 

@@ -79,6 +79,7 @@ export const SUITES = {
       '64x16': [...SECURE, ...SECURE_PEERS],
       handshake: [...SECURE, ...SECURE_PEERS],
       big: SECURE,
+      'big-cpu': SECURE,
       idle: [...SECURE, 'bun-tls'],
     },
     floors: [
@@ -86,6 +87,7 @@ export const SUITES = {
       ...secureCeilings('64x16', 0.5),
       ...secureCeilings('handshake', 0.75),
       ...secureCeilings('big', 1),
+      ...secureCeilings('big-cpu', 1),
       ...secureCeilings('idle', 0.45),
     ],
   },

@@ -112,18 +112,26 @@ const handshakes = (server, seconds) =>
     return 1
   })
 
-/** Microseconds between replies of 1 MiB, four connections asking for them. */
-async function bigReplies(server, seconds) {
-  const sockets = await openMany(server.port, 4)
-  const began = performance.now()
-  const count = await actFor(seconds, sockets, async (socket) => {
-    await ask(socket, 'big\n', 1 << 20)
-    return 1
-  })
-  const took = performance.now() - began
-  for (const socket of sockets) socket.end()
-  return (took * 1000) / count
+async function askBig(socket) {
+  await ask(socket, 'big\n', 1 << 20)
+  return 1
 }
+
+/** What replies of 1 MiB cost, four connections asking for them. @param measure (server, seconds, sockets) => microseconds of one */
+const bigReplies = (measure) => async (server, seconds) => {
+  const sockets = await openMany(server.port, 4)
+  const cost = await measure(server, seconds, sockets)
+  for (const socket of sockets) socket.end()
+  return cost
+}
+
+async function timeOfBig(_server, seconds, sockets) {
+  const began = performance.now()
+  const count = await actFor(seconds, sockets, askBig)
+  return ((performance.now() - began) * 1000) / count
+}
+
+const costOfBig = (server, seconds, sockets) => costOf(server, seconds, sockets, askBig)
 
 /** KiB of a connection that has been used once and is idle; of a server that has had no other. */
 async function idleMemory({ name }) {
@@ -150,7 +158,8 @@ const FIGURES = {
   '64x1': { what: 'CPU us a request, 64 connections with 1 in flight', measure: requests(64, 1) },
   '64x16': { what: 'CPU us a request, 64 connections with 16 in flight', measure: requests(64, 16) },
   handshake: { what: 'CPU us a full handshake and its end', measure: handshakes },
-  big: { what: 'us a reply of 1 MiB, by the clock, four at once', measure: bigReplies },
+  big: { what: 'us a reply of 1 MiB, by the clock, four at once', measure: bigReplies(timeOfBig) },
+  'big-cpu': { what: 'CPU us a reply of 1 MiB, four at once', measure: bigReplies(costOfBig) },
   idle: { what: 'KiB an idle connection', measure: idleMemory, once: true },
 }
 

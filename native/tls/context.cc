@@ -100,6 +100,7 @@ bool TlsContext::configure(SSL_CTX* ctx, const TlsSettings& settings) {
   SSL_CTX_set_num_tickets(ctx, settings.tickets);
   SSL_CTX_set_timeout(ctx, TicketKeys::kLifetime);
   SSL_CTX_set_app_data(ctx, this);
+  SSL_CTX_set_keylog_callback(ctx, tell_secret);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, seal_ticket);
   SSL_CTX_set_tlsext_servername_callback(ctx, choose_certificate);
   SSL_CTX_set_tlsext_servername_arg(ctx, this);
@@ -128,7 +129,7 @@ bool TlsContext::check_clients(SSL_CTX* ctx, const TlsSettings& settings) {
   return true;
 }
 
-SSL* TlsContext::new_session(void* data) {
+SSL* TlsContext::new_session(void* data, TrafficSecrets* secrets) {
   SSL* ssl = SSL_new(contexts_.front().get());
   BIO* bio = ssl == nullptr ? nullptr : BIO_new(method_.get());
   if (bio == nullptr) {
@@ -138,6 +139,7 @@ SSL* TlsContext::new_session(void* data) {
   BIO_set_data(bio, data);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl, bio, bio);
+  SSL_set_app_data(ssl, secrets);
   SSL_set_accept_state(ssl);
   return ssl;
 }
@@ -169,6 +171,11 @@ int TlsContext::choose_protocol(SSL*, const unsigned char** out, unsigned char* 
                             static_cast<unsigned int>(ours.size()), in, in_size);
   *out = chosen;
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+void TlsContext::tell_secret(const SSL* ssl, const char* line) {
+  auto* secrets = static_cast<TrafficSecrets*>(SSL_get_app_data(ssl));
+  if (secrets != nullptr) secrets->take(line);
 }
 
 int TlsContext::seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv,

@@ -8,6 +8,7 @@
 #include "openssl.h"
 #include "settings.h"
 #include "tickets.h"
+#include "traffic.h"
 
 namespace gaidaros {
 
@@ -24,8 +25,9 @@ class TlsContext {
   // Null with `error` in words.
   static std::shared_ptr<TlsContext> make(const TlsSettings& settings, std::string& error);
 
-  // A session whose BIO has `data`; null when memory is short.
-  SSL* new_session(void* data);
+  // A session whose BIO has `data`, and that tells `secrets` what it agrees on. Null when memory is
+  // short.
+  SSL* new_session(void* data, TrafficSecrets* secrets);
 
   // What OpenSSL has against what was done last, in words.
   static std::string last_error();
@@ -43,6 +45,7 @@ class TlsContext {
   static int choose_certificate(SSL* ssl, int* alert, void* self);
   static int choose_protocol(SSL* ssl, const unsigned char** out, unsigned char* out_size,
                              const unsigned char* in, unsigned int in_size, void* self);
+  static void tell_secret(const SSL* ssl, const char* line);
   static int seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                          EVP_MAC_CTX* mac, int sealing);
 

@@ -35,15 +35,26 @@
   X(ERR_peek_error)                       \
   X(ERR_peek_last_error)                  \
   X(ERR_reason_error_string)              \
+  X(EVP_CIPHER_CTX_ctrl)                  \
+  X(EVP_CIPHER_CTX_free)                  \
+  X(EVP_CIPHER_CTX_new)                   \
+  X(EVP_CipherFinal_ex)                   \
+  X(EVP_CipherInit_ex)                    \
+  X(EVP_CipherUpdate)                     \
   X(EVP_DecryptInit_ex)                   \
   X(EVP_Digest)                           \
   X(EVP_EncryptInit_ex)                   \
   X(EVP_MAC_CTX_set_params)               \
   X(EVP_PKEY_free)                        \
+  X(EVP_aes_128_gcm)                      \
   X(EVP_aes_256_cbc)                      \
+  X(EVP_aes_256_gcm)                      \
+  X(EVP_chacha20_poly1305)                \
   X(EVP_sha256)                           \
+  X(EVP_sha384)                           \
   X(EVP_sha512)                           \
   X(HMAC)                                 \
+  X(OPENSSL_cleanse)                      \
   X(OSSL_PARAM_construct_end)             \
   X(OSSL_PARAM_construct_octet_string)    \
   X(OSSL_PARAM_construct_utf8_string)     \
@@ -52,6 +63,7 @@
   X(PEM_read_bio_X509)                    \
   X(RAND_bytes)                           \
   X(SSL_CIPHER_get_name)                  \
+  X(SSL_CIPHER_get_protocol_id)           \
   X(SSL_CTX_add_client_CA)                \
   X(SSL_CTX_callback_ctrl)                \
   X(SSL_CTX_check_private_key)            \
@@ -64,6 +76,7 @@
   X(SSL_CTX_set_alpn_select_cb)           \
   X(SSL_CTX_set_cipher_list)              \
   X(SSL_CTX_set_ex_data)                  \
+  X(SSL_CTX_set_keylog_callback)          \
   X(SSL_CTX_set_num_tickets)              \
   X(SSL_CTX_set_options)                  \
   X(SSL_CTX_set_session_id_context)       \
@@ -72,7 +85,10 @@
   X(SSL_CTX_set_verify)                   \
   X(SSL_CTX_use_PrivateKey)               \
   X(SSL_CTX_use_certificate)              \
+  X(SSL_SESSION_get_max_fragment_length)  \
+  X(SSL_alert_desc_string_long)           \
   X(SSL_ctrl)                             \
+  X(SSL_do_handshake)                     \
   X(SSL_free)                             \
   X(SSL_free_buffers)                     \
   X(SSL_get0_alpn_selected)               \
@@ -80,11 +96,13 @@
   X(SSL_get_SSL_CTX)                      \
   X(SSL_get_current_cipher)               \
   X(SSL_get_error)                        \
+  X(SSL_get_ex_data)                      \
   X(SSL_get_servername)                   \
+  X(SSL_get_session)                      \
   X(SSL_get_shutdown)                     \
   X(SSL_get_verify_result)                \
   X(SSL_get_version)                      \
-  X(SSL_is_init_finished)                 \
+  X(SSL_has_pending)                      \
   X(SSL_new)                              \
   X(SSL_pending)                          \
   X(SSL_read_ex)                          \
@@ -93,7 +111,9 @@
   X(SSL_set_SSL_CTX)                      \
   X(SSL_set_accept_state)                 \
   X(SSL_set_bio)                          \
+  X(SSL_set_ex_data)                      \
   X(SSL_shutdown)                         \
+  X(SSL_version)                          \
   X(SSL_write_ex)                         \
   X(TLS_server_method)                    \
   X(X509_STORE_add_cert)                  \
