@@ -1,5 +1,6 @@
 // Datagrams and their real clients.
 
+import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -121,3 +122,36 @@ else {
       else t.equal(answer.trim(), '192.0.2.1')
     })
 }
+
+// ::1 is the only address of IPv6 that a machine has for certain; a network namespace gets two more.
+t.test('bound to all addresses of IPv6, the one that was asked answers', async (t) => {
+  if (native === undefined) return lacking(t, 'the addon is needed')
+  if (spawnSync('unshare', ['--net', 'ip', 'link', 'set', 'lo', 'up']).status !== 0)
+    return void t.pass('no network namespace', { skip: 'unshare --net is not permitted here' })
+  const script = join(temporary(t), 'two-addresses.sh')
+  writeFileSync(
+    script,
+    `set -e
+    ip link set lo up
+    ip -6 addr add fd00::1/128 dev lo nodad
+    ip -6 addr add fd00::2/128 dev lo nodad
+    "$1" "$2" --no-config --allow-root -P UDP -h :: -p 7555 -T "$3" &
+    server=$!
+    trap 'kill $server' EXIT
+    for round in fd00::1:fd00::2 fd00::2:fd00::1; do
+      from=\${round%:fd00*} to=fd00\${round#*:fd00}
+      # socat hears of nobody but the address that it asked.
+      for attempt in $(seq 50); do
+        said=$(echo who | socat -t 0.5 - "UDP6:[$to]:7555,bind=[$from]" 2>/dev/null) && [ -n "$said" ] && break
+        sleep 0.1
+      done
+      echo "$to $said"
+    done`,
+  )
+  if ((await client('socat', ['-V'])) === undefined) return lacking(t, 'socat is not installed')
+  for (const pollingType of ['edge', 'level', 'completion']) {
+    const command = [process.execPath, join(root, 'bin/gaidaros.js'), pollingType]
+    const said = await client('unshare', ['--net', 'sh', script, ...command])
+    t.match(said, /^fd00::2 who\nfd00::1 who$/m, pollingType)
+  }
+})
