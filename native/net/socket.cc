@@ -86,6 +86,17 @@ int open_unix(const ListenOptions& options, int type, SystemError& error) {
   return bind_to(fd, storage, size, options, error);
 }
 
+// What comes while a turn is under way waits in the kernel or is lost, and its own choice has room
+// for less than 300 datagrams. No more than net.core.rmem_max lets, and nothing is made less.
+void widen(int fd) {
+  constexpr int kBytes = 1 << 20;
+  int bytes = 0;
+  socklen_t size = sizeof bytes;
+  // The kernel tells twice of what it was asked for (socket(7)).
+  if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &size) == 0 && bytes < 2 * kBytes)
+    set(fd, SOL_SOCKET, SO_RCVBUF, kBytes);
+}
+
 // `name` of a socket that somebody else has made is `wanted`: it is ours from here on.
 bool take_over(int fd, int name, int wanted, const std::optional<SocketOptions>& options,
                SystemError& error) {
@@ -114,8 +125,10 @@ bool adopt_listener(int fd, const std::optional<SocketOptions>& options, SystemE
 }
 
 int open_datagram_socket(const ListenOptions& options, SystemError& error) {
-  return options.path.empty() ? open_internet(options, SOCK_DGRAM, error)
-                              : open_unix(options, SOCK_DGRAM, error);
+  if (!options.path.empty()) return open_unix(options, SOCK_DGRAM, error);
+  int fd = open_internet(options, SOCK_DGRAM, error);
+  if (fd >= 0 && options.socket.receive_buffer == 0) widen(fd);
+  return fd;
 }
 
 bool adopt_datagram_socket(int fd, const std::optional<SocketOptions>& options,

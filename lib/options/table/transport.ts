@@ -51,7 +51,7 @@ export const socket = [
     name: 'socket_receive_buffer',
     kind: SIZE,
     default: 0,
-    zero: "the kernel's choice",
+    zero: "the kernel's choice, and for UDP 1 MiB or what it lets",
     hint: 'SIZE',
     userFile: 'lower',
     doc: 'SO_RCVBUF.',

@@ -506,6 +506,17 @@ export const udp: Cases = {
     })
   },
 
+  'a burst within a turn waits': async (t, ctx) => {
+    // More than the kernel's own choice of a buffer holds, and less than twice that, which everybody may have.
+    const BURST = 450
+    const served = await serve(ctx, { handleRequest: () => undefined })
+    const peer = await Peer.make(t)
+    peer.socket.connect(served.port, '127.0.0.1')
+    await once(peer.socket, 'connect')
+    for (let i = 0; i < BURST; i++) peer.socket.send(`${i}`)
+    await served.reach((s) => s.requests === BURST, `${BURST} requests`)
+  },
+
   'udp_broadcast: a reply may go to all': async (t, ctx) => {
     const served = await serve(ctx, { host: '0.0.0.0', udpBroadcast: true })
     const peer = await Peer.make(t)

@@ -73,6 +73,7 @@ export class UdpSocket implements DatagramSocket {
       const opened = new UdpSocket(socket)
       if (isIPv6(opened.address.address) !== (type === 'udp6')) throw otherFamily()
       if (spec.socket !== undefined) setOptions(socket, type, spec.socket)
+      if (spec.fd === undefined && !spec.socket?.receiveBuffer) widen(socket)
       return opened
     } catch (error) {
       socket.close()
@@ -160,6 +161,12 @@ function setOptions(socket: Socket, type: Type, options: SocketOptions): void {
   if (broadcast) asked('setsockopt SO_BROADCAST', () => socket.setBroadcast(true))
   for (const group of multicast)
     if (isIPv6(group) === (type === 'udp6')) join(socket, type, group, options.interface)
+}
+
+/** Room for a burst, as the native engine makes it: as far as the kernel lets, and nothing is made less. */
+function widen(socket: Socket): void {
+  const bytes = 1 << 20
+  if (socket.getRecvBufferSize() < 2 * bytes) socket.setRecvBufferSize(bytes)
 }
 
 /** The kernel cuts what is beyond its limit without a word, and Linux doubles what it gives (socket(7)). */
