@@ -63,7 +63,7 @@ export const SUITES = {
     udp: true,
     /** Bytes of a datagram. */
     size: 64,
-    cells: { '64x16': ['udp-edge', 'udp-completion', 'udp-batch', 'node-dgram'] },
+    cells: { '64x16': ['udp-edge', 'udp-completion', 'udp-batch', 'udp-single', 'node-dgram'] },
     floors: [
       { cell: '64x16', peer: 'udp-edge', atLeast: 0.92, against: 'raw-udp' },
       { cell: '64x16', peer: 'udp-completion', atLeast: 0.92, against: 'raw-udp' },

@@ -64,6 +64,7 @@ export const PEERS = {
   'udp-edge': gaidaros('echo', ['-P', 'UDP', '-T', 'edge'], 'gaidaros, handler returns its Buffer'),
   'udp-completion': gaidaros('echo', ['-P', 'UDP', '-T', 'completion'], 'gaidaros completion, the same handler'),
   'udp-batch': gaidaros('batch', ['-P', 'UDP', '-T', 'edge'], 'gaidaros, handle_batch'),
+  'udp-single': gaidaros('echo', ['-P', 'UDP', '-T', 'edge', '--udp-gso', 'off', '--udp-gro', 'off'], 'gaidaros, no two datagrams in one message'),
   'node-tls': {
     what: 'node:tls, one write a chunk: the reference of TLS',
     command: [execPath, path('../peers/node-tls.mjs'), '0', files.cert, files.key],
