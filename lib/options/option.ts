@@ -26,7 +26,13 @@ export type FunctionText = 'framer' | 'encoding'
 /** Kinds of values with their bounds (in the normalized unit). `zero`: what 0 means. */
 export type Kind =
   | { readonly type: 'bool' }
-  | { readonly type: 'int'; readonly min: number; readonly max: number }
+  | {
+      readonly type: 'int'
+      readonly min: number
+      readonly max: number
+      /** A larger maximum, and what it takes; a rule refuses it where that is not so. */
+      readonly wider?: { readonly max: number; readonly with: string }
+    }
   | { readonly type: 'octal'; readonly max: number }
   | { readonly type: 'size'; readonly min: number; readonly max: number }
   | {
