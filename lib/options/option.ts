@@ -52,9 +52,9 @@ export type Kind =
 
 /**
  * What a user-level configuration file may do with an option: true anything, false nothing, 'lower' only
- * values up to the system's (0 is off, and above all), 'loopback' and 'unprivileged' what they say.
+ * values up to the system's (0 is off, and above all), 'loopback' and 'unprivileged' what they say, 'no vsock' all but that.
  */
-export type UserFile = boolean | 'lower' | 'loopback' | 'unprivileged'
+export type UserFile = boolean | 'lower' | 'loopback' | 'unprivileged' | 'no vsock'
 
 /** One row. */
 export interface Option {

@@ -138,6 +138,8 @@ function userFileRemark({ userFile, noFile }: Option): string[] {
       return ["In user-level files up to the system's."]
     case 'loopback':
       return ["In user-level files loopback, or what the system's file covers."]
+    case 'no vsock':
+      return ['In user-level files all but `vsock`.']
     default:
       return ['In user-level files 0 or from 1024.']
   }

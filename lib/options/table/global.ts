@@ -60,6 +60,7 @@ export const listening = [
     },
     default: 'TCP',
     hint: 'NAME',
+    userFile: 'no vsock',
     doc: 'Protocol to serve.',
   },
   {
