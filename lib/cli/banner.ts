@@ -2,6 +2,7 @@
 
 import { endpoint } from '../engine/endpoint.js'
 import type { Address } from '../engine/engine.js'
+import { probeVsock } from '../engine/index.js'
 import { version } from '../version.js'
 
 const ANY = new Map([
@@ -17,14 +18,19 @@ function attempt(
   const { address, family, port } = place
   if (zmq) return zmqClient(place)
   const nc = datagrams ? 'nc -u -w 1' : 'nc -w 1'
-  const plainClient = () =>
-    family === 'unix'
-      ? localClient(address, datagrams, messages)
-      : `${nc} ${ANY.get(address) ?? address} ${port}`
-  // openssl knows no abstract names; what to do there is the user's to say.
-  const client = secure && !address.startsWith('@') ? secureClient(place) : plainClient()
+  const plainClient = () => {
+    if (family === 'unix') return localClient(address, datagrams, messages)
+    if (family === 'vsock') return `socat - VSOCK-CONNECT:${machineOf(address)}:${port}`
+    return `${nc} ${ANY.get(address) ?? address} ${port}`
+  }
+  // openssl knows no abstract names and no vsock; what to do there is the user's to say.
+  const isKnown = family !== 'vsock' && !address.startsWith('@')
+  const client = secure && isKnown ? secureClient(place) : plainClient()
   return takesLines || datagrams || messages ? `printf 'hello\\n' | ${client}` : client
 }
+
+/** The CID that others know this machine by; its own one, local, where that is not known. */
+const machineOf = (cid: string): string => (cid === 'any' ? String(probeVsock()?.cid ?? 1) : cid)
 
 /** nc knows no abstract names. A client of datagrams is answered where it has a name, too. */
 function localClient(path: string, datagrams: boolean, messages: boolean): string {

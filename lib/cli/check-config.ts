@@ -3,7 +3,7 @@
 
 import { isIP } from 'node:net'
 import { endpoint } from '../engine/endpoint.js'
-import { portableNotes } from '../engine/index.js'
+import { chooseEngine, portableNotes, vsockNotes } from '../engine/index.js'
 import { type HandlerSettings, resolveHandler } from '../handler/resolve.js'
 import { checkLogs } from '../log/logs.js'
 import type { Resolved, Settings } from '../options/index.js'
@@ -27,16 +27,23 @@ export async function checkConfig({ settings, files, notes }: Resolved): Promise
   const allowCode = settings.allowCode || process.geteuid?.() !== 0
   await resolveHandler(settings as HandlerSettings, { allowCode })
   checkLogs(settings)
-  const doubts: string[] = []
-  loadTls(settings, ticketSecret(), (text) => doubts.push(`warning: ${text}`))
+  const doubts = settings.protocol === 'vsock' ? doubtsOfVsock(settings) : []
+  loadTls(settings, ticketSecret(), (text) => doubts.push(text))
   return [
     ...notes.map((note) => `note: ${note}`),
-    ...doubts,
+    ...doubts.map((doubt) => `warning: ${doubt}`),
     `files: ${files.join(', ') || 'none'}`,
     `handler: ${settings.handlerModule || 'built from the options'}`,
     `addresses: ${(await placesOf(settings)).join(', ')}`,
     'the configuration is good',
   ]
+}
+
+/** @throws GaidarosError ERR_GAIDAROS_ENGINE where it cannot be had */
+function doubtsOfVsock(settings: Settings): string[] {
+  const { engine, pollingType, compress } = settings
+  const { name } = chooseEngine(engine, pollingType, compress)
+  return name === 'portable' ? portableNotes(wishes(settings)) : vsockNotes()
 }
 
 /** Where it would listen. */
@@ -48,7 +55,8 @@ async function placesOf(settings: Settings): Promise<string[]> {
     return [endpoint({ address: socketPath, family: 'unix', port: 0 })]
   }
   const targets = await resolveTargets(settings)
-  return targets.map(({ address }) =>
-    endpoint({ address, family: isIP(address) === 6 ? 'IPv6' : 'IPv4', port }),
-  )
+  return targets.map(({ address, cid }) => {
+    const family = cid !== undefined ? 'vsock' : isIP(address) === 6 ? 'IPv6' : 'IPv4'
+    return endpoint({ address, family, port })
+  })
 }

@@ -1,6 +1,7 @@
 // What the command says when it cannot do what was asked, and the status it ends with: 2 for wrong
 // options, 1 for everything else that went wrong.
 
+import { isIP } from 'node:net'
 import { GaidarosError } from '../errors.js'
 import { OptionsError } from '../options/index.js'
 import { CommandFailure } from './commands/running.js'
@@ -74,7 +75,7 @@ function traceOf(error: unknown): string[] {
 function machineText(error: GaidarosError): string {
   const { errnoCode, address, port, message } = error
   if (errnoCode !== 'EADDRINUSE' || address === undefined || port === undefined) return message
-  const holder = portHolder(address, port)
+  const holder = isIP(address) === 0 ? undefined : portHolder(address, port)
   const by = holder ? `${holder.name} (pid ${holder.pid})` : 'another process'
   return `port ${port} on ${address} is in use by ${by}; stop it, or choose another port with -p`
 }

@@ -2,7 +2,13 @@
 
 import { release } from 'node:os'
 import { COMPRESS_METHODS } from '../engine/engine.js'
-import { codecRefusal, type NativeProbe, nativeProbe, zeromqRefusal } from '../engine/index.js'
+import {
+  codecRefusal,
+  type NativeProbe,
+  nativeProbe,
+  probeVsock,
+  zeromqRefusal,
+} from '../engine/index.js'
 import { versionLine } from '../version.js'
 import { type Fact, MINIMUM, machineFacts, reaches } from './machine.js'
 
@@ -20,7 +26,7 @@ function nativeFacts(probe: NativeProbe): Fact[] {
   if (!probe.available) {
     const reason = `no addon: ${probe.reason ?? 'unknown reason'}`
     const names = ['native engine', '-T edge', '-T level', 'batched sends', '-T completion', 'TLS']
-    return names.map((name) => feature(name, reason))
+    return [...names, '-P vsock'].map((name) => feature(name, reason))
   }
   const why = (part: { available: boolean; reason?: string } | undefined) =>
     part?.available === false ? (part.reason ?? 'unknown reason') : undefined
@@ -32,6 +38,7 @@ function nativeFacts(probe: NativeProbe): Fact[] {
     feature('-T completion', aged(why(probe.completion), MINIMUM.completion)),
     feature('TLS', why(probe.tls)),
     ...COMPRESS_METHODS.map((method) => feature(`-z ${method}`, codecRefusal(method) || undefined)),
+    feature('-P vsock', probeVsock()?.refusal || probeVsock()?.unreachable || undefined),
   ]
 }
 

@@ -25,6 +25,10 @@ export function restriction({ option, value }: Assignment, system: Effective): s
       return isLoopback(String(value)) || covers(String(allowed), String(value))
         ? undefined
         : `a user-level file may not listen beyond loopback and ${String(allowed)}`
+    case 'no vsock':
+      return value === 'vsock'
+        ? 'a user-level file may not set it to vsock, by which other machines connect'
+        : undefined
     case 'unprivileged':
       return value === 0 || Number(value) >= 1024
         ? undefined

@@ -71,7 +71,8 @@ export class ClientConnection implements Connection {
     if (remote.family === 'zmq') return 'zmq'
     if (this.#host.engine.isDatagram) return remote.family === 'unix' ? 'unixdgram' : 'UDP'
     if (this.#host.engine.hasMessages) return 'unixseqpacket'
-    return (proxy?.address ?? remote).family === 'unix' ? 'unixsocket' : 'TCP'
+    const { family } = proxy?.address ?? remote
+    return family === 'vsock' ? family : family === 'unix' ? 'unixsocket' : 'TCP'
   }
 
   get credentials(): Credentials | undefined {

@@ -129,6 +129,8 @@ export interface EngineOptions {
   messages: boolean
   /** They are messages of ZeroMQ. */
   zmq?: ZmqOptions | undefined
+  /** Connections come by vsock. */
+  vsock: boolean
   /** Bytes of the replies to a datagram by its own; 0: no limit. */
   amplification: number
   /** Replies to one peer that follow each other leave as one message, where the kernel takes that. */
@@ -186,6 +188,8 @@ export interface ListenSpec {
   address: string
   /** A unix socket's, instead of address and port; @ stands for the abstract namespace. */
   path?: string
+  /** A vsock's context identifier, instead of the address; its port has 32 bits. */
+  cid?: number
   /** 0: any free one. */
   port: number
   backlog: number
@@ -206,10 +210,10 @@ export interface ListenSpec {
 export interface Address {
   /**
    * Of a unix socket: its path, with @ for the abstract namespace; empty where it has none, as most clients. Of a peer of
-   * ZeroMQ: its routing id, in hexadecimal.
+   * ZeroMQ: its routing id, in hexadecimal. Of vsock: its context identifier, in decimal, or 'any'.
    */
   address: string
-  family: 'IPv4' | 'IPv6' | 'unix' | 'zmq'
+  family: 'IPv4' | 'IPv6' | 'unix' | 'vsock' | 'zmq'
   /** 0 of a unix socket, and of a peer of ZeroMQ. */
   port: number
 }

@@ -2,7 +2,7 @@
 
 import { GaidarosError } from '../errors.js'
 import type { CompressMethod, Engine, EngineHost, EngineOptions, ServingEngine } from './engine.js'
-import { codecRefusal, createNativeEngine, probe } from './native.js'
+import { codecRefusal, createNativeEngine, probe, probeVsock } from './native.js'
 import { portableMethods } from './portable/compress/methods.js'
 import {
   createPortableEngine,
@@ -11,7 +11,7 @@ import {
   type Wishes,
 } from './portable/index.js'
 
-export { codecRefusal, type NativeProbe, probe as nativeProbe } from './native.js'
+export { codecRefusal, type NativeProbe, probe as nativeProbe, probeVsock } from './native.js'
 export { type Wishes, zeromqRefusal } from './portable/index.js'
 
 /** Where one warning for the operator goes. */
@@ -32,7 +32,10 @@ export function createEngine(
   // libzmq has a loop of its own, which hands its messages to Node's.
   const engine = options.zmq === undefined ? wanted : 'portable'
   const { name, because } = chooseEngine(engine, options.pollingType, options.compress.method)
-  if (name === 'native') return createNativeEngine(options, host)
+  if (name === 'native') {
+    if (options.vsock) for (const text of vsockNotes()) warn(text)
+    return createNativeEngine(options, host)
+  }
   for (const text of portableNotes(options)) warn(because + text)
   return createPortableEngine(options, host)
 }
@@ -45,6 +48,16 @@ export function portableNotes(options: Wishes): string[] {
   const refusal = portableRefusal(options)
   if (refusal !== undefined) throw refused(refusal)
   return portableWarnings(options)
+}
+
+/**
+ * What speaks against vsock on this machine, for the log.
+ * @throws GaidarosError ERR_GAIDAROS_ENGINE when its kernel does not have it
+ */
+export function vsockNotes(): string[] {
+  const { refusal = '', unreachable = '' } = probeVsock() ?? {}
+  if (refusal !== '') throw refused(`protocol vsock cannot be had: ${refusal}`)
+  return unreachable === '' ? [] : [`nobody can connect by vsock: ${unreachable}`]
 }
 
 /**

@@ -40,13 +40,17 @@ const CUTS: Readonly<Record<string, string>> = {
 export function listenFailure(spec: ListenSpec, error: unknown): GaidarosError {
   const { errno, code, syscall, message } = error as NodeJS.ErrnoException
   const option = OPTIONS[syscall ?? '']
+  const wanted =
+    spec.cid !== undefined && code === 'EADDRNOTAVAIL'
+      ? '; wanted as vsock_cid any, or one that this machine has'
+      : ''
   return new GaidarosError(
     'ERR_GAIDAROS_LISTEN',
     option === undefined
-      ? `cannot listen on ${placeOf(spec)}: ${message}`
+      ? `cannot listen on ${placeOf(spec)}: ${message}${wanted}`
       : `${option}: the kernel refuses it for ${placeOf(spec)}: ${cutBy(option) ?? message}`,
     {
-      address: spec.path ?? spec.address,
+      address: spec.path ?? hostOf(spec),
       port: spec.port,
       ...(errno !== undefined && { errno }),
       ...(code !== undefined && { errnoCode: code }),
@@ -56,9 +60,14 @@ export function listenFailure(spec: ListenSpec, error: unknown): GaidarosError {
   )
 }
 
-function placeOf({ fd, path, address, port }: ListenSpec): string {
-  return fd === undefined ? (path ?? `${address} port ${port}`) : `descriptor ${fd}`
+function placeOf(spec: ListenSpec): string {
+  const { fd, path, port } = spec
+  return fd === undefined ? (path ?? `${hostOf(spec)} port ${port}`) : `descriptor ${fd}`
 }
+
+/** A CID alone would look like a port. */
+const hostOf = ({ cid, address }: ListenSpec): string =>
+  cid === undefined ? address : `vsock:${address}`
 
 function cutBy(option: string): string | undefined {
   const name = CUTS[option]

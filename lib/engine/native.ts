@@ -3,7 +3,14 @@
 
 import { GaidarosError } from '../errors.js'
 import { MESSAGE_HEAD } from '../frame/message.js'
-import { type Addon, type NativeCore, native, nativeError, type OpenSpec } from '../native.js'
+import {
+  type Addon,
+  type NativeCore,
+  native,
+  nativeError,
+  type OpenSpec,
+  type VsockProbe,
+} from '../native.js'
 import type {
   Address,
   CompressMethod,
@@ -53,6 +60,9 @@ export function probe(): NativeProbe {
 
 /** Why the addon, which is there, does not have a method of compression; empty where it has. */
 export const codecRefusal = (method: CompressMethod): string => native?.codecRefusal(method) ?? ''
+
+/** What this kernel has of vsock; nothing without the addon. */
+export const probeVsock = (): VsockProbe | undefined => native?.vsock()
 
 const verdict = (refusal: string) =>
   refusal === '' ? { available: true } : { available: false, reason: refusal }

@@ -26,7 +26,7 @@ export interface Connection {
   readonly local: Address
   /** What a proxy in front said of it (proxy_protocol); `remote` and `local` are then as the proxy says. */
   readonly proxy: ProxyInfo | undefined
-  readonly protocol: 'TCP' | 'UDP' | 'unixsocket' | 'unixdgram' | 'unixseqpacket' | 'zmq'
+  readonly protocol: 'TCP' | 'UDP' | 'unixsocket' | 'unixdgram' | 'unixseqpacket' | 'vsock' | 'zmq'
   /** Of a unix socket: the process that has connected, and who it ran as (unix(7), SO_PEERCRED). */
   readonly credentials: Credentials | undefined
   /** What was agreed on in its TLS handshake; undefined: it has none yet. */

@@ -13,7 +13,7 @@ import { ofProtocol } from './protocols.js'
 import { type Assignment, type Origin, originText } from './source.js'
 import type { OptionName } from './table.js'
 import { ofTls } from './tls.js'
-import { isAvailable, laterValues } from './unavailable.js'
+import { isAvailable } from './unavailable.js'
 import { writeValue } from './write.js'
 
 /** Checks the effective values. `root`: the process runs as root. Returns every problem. */
@@ -35,12 +35,7 @@ const isSet = (effective: Effective, name: OptionName): boolean => {
 }
 
 function notAvailable(assignment: Assignment): Problem[] {
-  const { option, value } = assignment
-  const later = laterValues(option)
-  if (later.includes(value) && option.kind.type === 'enum') {
-    const there = option.kind.values.filter((each) => !later.includes(each))
-    return [about(assignment, `not available in this version; wanted ${there.join(' or ')}`)]
-  }
+  const { option } = assignment
   if (isAvailable(option) || isDefault(assignment)) return []
   const standard = writeValue(option, defaultValue(option)) || 'empty'
   return [about(assignment, `not available in this version; it must be ${standard}`)]

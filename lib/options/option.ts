@@ -26,7 +26,13 @@ export type FunctionText = 'framer' | 'encoding'
 /** Kinds of values with their bounds (in the normalized unit). `zero`: what 0 means. */
 export type Kind =
   | { readonly type: 'bool' }
-  | { readonly type: 'int'; readonly min: number; readonly max: number }
+  | {
+      readonly type: 'int'
+      readonly min: number
+      readonly max: number
+      /** A larger maximum, and what it takes; a rule refuses it where that is not so. */
+      readonly wider?: { readonly max: number; readonly with: string }
+    }
   | { readonly type: 'octal'; readonly max: number }
   | { readonly type: 'size'; readonly min: number; readonly max: number }
   | {
@@ -46,9 +52,9 @@ export type Kind =
 
 /**
  * What a user-level configuration file may do with an option: true anything, false nothing, 'lower' only
- * values up to the system's (0 is off, and above all), 'loopback' and 'unprivileged' what they say.
+ * values up to the system's (0 is off, and above all), 'loopback' and 'unprivileged' what they say, 'no vsock' all but that.
  */
-export type UserFile = boolean | 'lower' | 'loopback' | 'unprivileged'
+export type UserFile = boolean | 'lower' | 'loopback' | 'unprivileged' | 'no vsock'
 
 /** One row. */
 export interface Option {

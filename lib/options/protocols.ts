@@ -2,8 +2,10 @@
 
 import { isIP } from 'node:net'
 import { about, current, isDefault } from './assignments.js'
+import { cidOf, WANTED_CID } from './cid.js'
 import type { Effective } from './effective.js'
 import type { Problem } from './problem.js'
+import { wantedQuantity } from './quantity.js'
 import type { Assignment } from './source.js'
 
 /** What only some protocols have. */
@@ -25,23 +27,40 @@ const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   },
   {
     to: /^(?:TCP|UDP|zmq)$/,
-    options: /^(?:host|port|ip_version)$/,
+    options: /^(?:host|ip_version)$/,
     wanted: 'protocol TCP, UDP or zmq',
+  },
+  {
+    to: /^(?:TCP|UDP|vsock|zmq)$/,
+    options: /^port$/,
+    wanted: 'protocol TCP, UDP, vsock or zmq',
   },
   {
     to: /^(?:TCP|UDP)$/,
     options: /^socket_(?:interface|mark|dscp|busy_poll|incoming_cpu)$/,
     wanted: 'protocol TCP or UDP',
   },
+  {
+    // What a peer may send ahead is of SO_VM_SOCKETS_BUFFER_SIZE there.
+    to: /^(?!vsock$)/,
+    options: /^socket_(?:send|receive)_buffer$/,
+    wanted: 'a protocol whose sockets heed it',
+  },
+  { to: /^vsock$/, options: /^vsock_/, wanted: 'protocol vsock' },
+  {
+    to: /^(?!vsock$)/,
+    options: /^proxy_allow_from$/,
+    wanted: 'a protocol whose peers have such addresses',
+  },
   { to: /^UDP$/, options: /^udp_/, wanted: 'protocol UDP' },
   { to: /^zmq$/, options: /^zmq_/, wanted: 'protocol zmq' },
   {
-    to: /^(?:TCP|unixsocket)$/,
+    to: /^(?:TCP|unixsocket|vsock)$/,
     options: /^(?:end_request|split_request|proxy_protocol|max_connections_per_ip|tls_.+)$/,
     wanted: 'a protocol of streams',
   },
   {
-    to: /^(?:TCP|unixsocket|unixseqpacket)$/,
+    to: /^(?:TCP|unixsocket|unixseqpacket|vsock)$/,
     options: /^keepalive$/,
     wanted: 'a protocol of connections',
   },
@@ -67,13 +86,28 @@ export function ofProtocol(effective: Effective): Problem[] {
   const none = (groups.value as readonly string[]).find((text) => !isMulticast(text))
   if (none !== undefined)
     strange.push(about(groups, `${none}: wanted addresses of multicast groups, such as 239.1.2.3`))
-  if (protocol === 'zmq') return [...strange, ...ofZmq(effective)]
+  if (protocol === 'zmq') strange.push(...ofZmq(effective))
+  strange.push(...(protocol === 'vsock' ? ofVsock(effective) : ofPort(effective)))
   const path = effective.get('socket_path') as Assignment
   if (!protocol.startsWith('unix')) return strange
   if (path.value === '') return [...strange, about(path, `wanted the path to listen on`)]
   return String(path.value) === '@'
     ? [...strange, about(path, 'wanted a name behind the @')]
     : strange
+}
+
+function ofVsock(effective: Effective): Problem[] {
+  const cid = effective.get('vsock_cid') as Assignment
+  return cidOf(String(cid.value)) === undefined ? [about(cid, `wanted ${WANTED_CID}`)] : []
+}
+
+/** Only vsock has ports of 32 bits. */
+function ofPort(effective: Effective): Problem[] {
+  const port = effective.get('port') as Assignment
+  const { kind } = port.option
+  if (kind.type !== 'int' || Number(port.value) <= kind.max) return []
+  const { wider: _, ...narrow } = kind
+  return [about(port, `wanted ${wantedQuantity(narrow)}`)]
 }
 
 /** What libzmq does not do, and what belongs to the other kind of endpoint. */

@@ -25,7 +25,9 @@ const within = (kind: { min?: number; max: number }, value: number): number | un
 
 /** `-12`: a whole number within the bounds, else undefined. */
 export function readInt(kind: IntKind, text: string): number | undefined {
-  return /^-?\d{1,15}$/.test(text) ? within(kind, Number(text)) : undefined
+  const { min, max, wider } = kind
+  const bounds = { min, max: wider?.max ?? max }
+  return /^-?\d{1,15}$/.test(text) ? within(bounds, Number(text)) : undefined
 }
 
 /** `0640`: octal digits. */
@@ -77,11 +79,15 @@ export function writeDuration(kind: { unit: DurationUnit }, value: number): stri
 
 const range = (min: string, max: string) => `from ${min} to ${max}`
 
+/** `; with protocol vsock to 4294967294`: the larger maximum, where there is one. */
+export const widerText = ({ wider }: IntKind): string =>
+  wider === undefined ? '' : `; with ${wider.with} to ${wider.max}`
+
 /** What was wanted, for messages. */
 export function wantedQuantity(kind: IntKind | SizeKind | DurationKind | OctalKind): string {
   switch (kind.type) {
     case 'int':
-      return `a whole number ${range(String(kind.min), String(kind.max))}`
+      return `a whole number ${range(String(kind.min), String(kind.max))}${widerText(kind)}`
     case 'octal':
       return `an octal number ${range('0', kind.max.toString(8))}`
     case 'size':

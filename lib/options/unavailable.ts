@@ -25,23 +25,12 @@ export const unavailable: ReadonlySet<OptionName> = new Set<OptionName>([
   'cluster_claim',
 ])
 
-/** Values of options that this version has, without the features of these. */
-export const unavailableValues: ReadonlyMap<OptionName, readonly unknown[]> = new Map([
-  ['protocol', ['vsock']],
-])
-
-/** Those of a choice that this version does not have. */
-export const laterValues = (option: Option): readonly unknown[] =>
-  unavailableValues.get(option.name as OptionName) ?? []
-
 /** True when this version has the option's feature. */
 export const isAvailable = (option: Option): boolean => !unavailable.has(option.name as OptionName)
 
 /** What documents say of what is not there: `Only none in this version`; undefined where nothing is to be said. */
 export function laterNote(option: Option): string | undefined {
   const { kind, default: standard } = option
-  const later = laterValues(option)
-  if (later.length > 0) return `${later.join(', ')}: not available in this version`
   if (isAvailable(option)) return undefined
   return kind.type === 'enum' && standard !== ''
     ? `Only ${standard} in this version`

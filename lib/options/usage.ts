@@ -3,6 +3,7 @@
 import { flagsOf } from './flags.js'
 import { confKey } from './names.js'
 import { type Option, sections } from './option.js'
+import { widerText } from './quantity.js'
 import { table } from './table.js'
 import { isAvailable, laterNote } from './unavailable.js'
 
@@ -111,7 +112,7 @@ function valueText({ kind, hint }: Option): string {
   if (kind.type === 'enum')
     return kind.values.map((value) => (value === '' ? 'empty' : `\`${value}\``)).join(', ')
   if (kind.type === 'duration') return `TIME, a bare number in ${kind.unit}`
-  if (kind.type === 'int') return `${kind.min} to ${kind.max}`
+  if (kind.type === 'int') return `${kind.min} to ${kind.max}${widerText(kind)}`
   return hint ?? ''
 }
 
@@ -137,6 +138,8 @@ function userFileRemark({ userFile, noFile }: Option): string[] {
       return ["In user-level files up to the system's."]
     case 'loopback':
       return ["In user-level files loopback, or what the system's file covers."]
+    case 'no vsock':
+      return ['In user-level files all but `vsock`.']
     default:
       return ['In user-level files 0 or from 1024.']
   }

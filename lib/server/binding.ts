@@ -7,6 +7,7 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import type { Address, ListenSpec } from '../engine/engine.js'
 import { GaidarosError } from '../errors.js'
+import { cidOf, cidText } from '../options/cid.js'
 import type { Settings } from '../options/settings.js'
 import { futureOwner } from '../process/privileges.js'
 import { type Access, SocketFile, socketGroup } from '../process/socketfile.js'
@@ -24,14 +25,16 @@ export type BindOptions = SocketSettings &
     | 'socketPath'
     | 'socketMode'
     | 'socketGroup'
+    | 'vsockCid'
     | 'user'
     | 'group'
     | 'chroot'
   >
 
-/** Where to listen. `optional`: skipped when this machine does not have the address. */
+/** Where to listen. `optional`: skipped when this machine does not have the address; `cid`: a vsock's. */
 export interface Target {
   address: string
+  cid?: number
   v6only: boolean
   optional: boolean
 }
@@ -155,11 +158,11 @@ export async function bindTargets(
 ): Promise<Address[]> {
   const addresses: Address[] = []
   for (const target of targets) {
-    const { address, v6only, optional } = target
+    const { optional, ...where } = target
     const port = addresses[0]?.port ?? options.port
     const { backlog } = options
     const datagrams = isDatagram(options)
-    const spec = { address, v6only, port, backlog, datagrams, socket: socketOptions(options) }
+    const spec = { ...where, port, backlog, datagrams, socket: socketOptions(options) }
     try {
       addresses.push(await listen(spec))
     } catch (error) {
@@ -182,11 +185,15 @@ const isAbsent = (error: unknown): boolean =>
     String(codeOf(error)),
   )
 
-/** The addresses that a host stands for. @throws GaidarosError ERR_GAIDAROS_LISTEN when its name cannot be resolved */
+/** The addresses that a host stands for, or the vsock. @throws GaidarosError ERR_GAIDAROS_LISTEN when its name cannot be resolved */
 export async function resolveTargets({
   host,
   ipVersion,
-}: Pick<BindOptions, 'host' | 'ipVersion'>): Promise<Target[]> {
+  protocol,
+  vsockCid,
+}: Pick<BindOptions, 'host' | 'ipVersion' | 'protocol' | 'vsockCid'>): Promise<Target[]> {
+  const cid = protocol === 'vsock' ? cidOf(vsockCid) : undefined
+  if (cid !== undefined) return [{ address: cidText(cid), cid, v6only: false, optional: false }]
   if (host === 'localhost')
     return wanted(ipVersion, [
       { address: '127.0.0.1', v6only: true, optional: ipVersion === 0 },

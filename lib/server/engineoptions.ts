@@ -56,6 +56,7 @@ export const wishes = (settings: Settings): Wishes => ({
   datagrams: isDatagram(settings),
   local: settings.protocol === 'unixdgram',
   messages: hasMessages(settings),
+  vsock: settings.protocol === 'vsock',
   zmq: settings.protocol === 'zmq' ? { highWaterMark: settings.zmqHwm } : undefined,
   compress: {
     method: settings.compress,

@@ -1,5 +1,5 @@
-// The addon's exports: Engine, probe(), codecRefusal(), the layout that lib/engine/native.ts
-// compares with its own, and what process.cc adds.
+// The addon's exports: Engine, probe(), codecRefusal(), vsock(), the layout that
+// lib/engine/native.ts compares with its own, and what process.cc adds.
 
 #include <gnu/libc-version.h>
 #include <napi.h>
@@ -8,6 +8,7 @@
 #include "../compress/codec.h"
 #include "../conn/reason.h"
 #include "../loop/layout.h"
+#include "../net/vsock.h"
 #include "../poller/probe.h"
 #include "../tls/filter.h"
 #include "engine.h"
@@ -49,6 +50,16 @@ Napi::Value codec_refusal_of(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), codec_refusal(method_of(name)));
 }
 
+// vsock(): { refusal, unreachable, cid? }; opens a socket, so only who wants it asks.
+Napi::Value vsock(const Napi::CallbackInfo& info) {
+  VsockProbe found = probe_vsock();
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("refusal", found.refusal);
+  object.Set("unreachable", found.unreachable);
+  if (found.cid) object.Set("cid", *found.cid);
+  return object;
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   // The handles are laid out by the headers of the build; another libuv would overwrite memory.
   if (uv_version() >> 16 != 1 || uv_handle_size(UV_POLL) != sizeof(uv_poll_t))
@@ -58,6 +69,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("layout", Napi::Function::New<layout>(env));
   exports.Set("probe", Napi::Function::New<probe>(env));
   exports.Set("codecRefusal", Napi::Function::New<codec_refusal_of>(env));
+  exports.Set("vsock", Napi::Function::New<vsock>(env));
   define_process(env, exports);
   return exports;
 }

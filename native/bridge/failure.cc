@@ -16,11 +16,21 @@ Napi::Error failure_of(Napi::Env env, const SystemError& error) {
   return failure;
 }
 
+namespace {
+
+const char* family_of(const Address& address) {
+  if (address.is_unix()) return "unix";
+  if (address.is_vsock()) return "vsock";
+  return address.is_v6() ? "IPv6" : "IPv4";
+}
+
+}  // namespace
+
 Napi::Object address_object(Napi::Env env, const Address& address, const std::string& path) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("address", address.is_unix() ? path : address.text());
-  object.Set("family", address.is_unix() ? "unix" : address.is_v6() ? "IPv6" : "IPv4");
-  object.Set("port", address.port);
+  object.Set("family", family_of(address));
+  object.Set("port", address.port_number());
   return object;
 }
 

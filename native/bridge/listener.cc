@@ -56,8 +56,12 @@ ListenOptions read_listen_options(const Napi::Object& spec) {
     options.messages = spec.Get("messages").ToBoolean();
     return options;
   }
-  auto port = static_cast<uint16_t>(number(spec, "port"));
-  auto address = Address::parse(spec.Get("address").ToString(), port);
+  uint32_t port = number(spec, "port");
+  if (spec.Get("cid").IsNumber()) {
+    options.address = Address::vsock(number(spec, "cid"), port);
+    return options;
+  }
+  auto address = Address::parse(spec.Get("address").ToString(), static_cast<uint16_t>(port));
   if (!address)
     throw Napi::TypeError::New(
         spec.Env(), "not a numeric address: " + spec.Get("address").ToString().Utf8Value());

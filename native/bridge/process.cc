@@ -29,8 +29,8 @@ void check(Napi::Env env, const char* call, int result) {
   if (result < 0) throw failure_of(env, {call, errno});
 }
 
-// openListener({ address, port, path, backlog, v6only, reusePort, datagrams, messages, socket }): a
-// descriptor that the caller owns
+// openListener({ address, port, path, cid, backlog, v6only, reusePort, datagrams, messages, socket
+// }): a descriptor that the caller owns
 Napi::Value open_listener_for(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   SystemError error;
@@ -53,6 +53,8 @@ const char* family_name(int family) {
       return "IPv6";
     case AF_UNIX:
       return "unix";
+    case AF_VSOCK:
+      return "vsock";
     default:
       return "other";
   }

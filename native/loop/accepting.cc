@@ -103,7 +103,7 @@ void Loop::accepted(uint16_t listener, int fd, const Address& peer) {
   connection.since_ms = connection.last_ms = now_;
   stats_.active++;
   if (!options_.proxy.on) count_address(connection, 1);
-  if (!peer.is_unix()) tune(fd);
+  if (peer.is_internet()) tune(fd);
   if (options_.messages) inherit_send_buffer(fd, listeners_[listener].fd);
   if (options_.proxy.on) {
     connection.filter = std::make_unique<ProxyFilter>(options_.proxy.versions);

@@ -273,7 +273,7 @@ void Loop::send_at_once(Connection& connection, std::span<const uint8_t> bytes) 
 
 void Loop::cork(Connection& connection, bool on) {
   if (!options_.cork || connection.fd < 0 || connection.corked == on) return;
-  if (connection.peer.is_unix()) return;
+  if (!connection.peer.is_internet()) return;
   connection.corked = on;
   stats_.syscalls.setsockopt++;
   set_cork(connection.fd, on);

@@ -1,6 +1,7 @@
 #include "address.h"
 
 #include <arpa/inet.h>
+#include <linux/vm_sockets.h>
 #include <net/if.h>
 
 #include <cstdlib>
@@ -14,6 +15,12 @@ namespace {
 bool is_mapped(const uint8_t* bytes) {
   static constexpr uint8_t kPrefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   return std::memcmp(bytes, kPrefix, sizeof kPrefix) == 0;
+}
+
+uint32_t cid_of(const Address& address) {
+  uint32_t cid = 0;
+  std::memcpy(&cid, address.bytes, sizeof cid);
+  return ntohl(cid);
 }
 
 }  // namespace
@@ -39,6 +46,15 @@ std::optional<Address> Address::parse(const std::string& text, uint16_t port) {
   return address;
 }
 
+Address Address::vsock(uint32_t cid, uint32_t port) {
+  Address address;
+  address.family = AF_VSOCK;
+  address.scope = port;
+  uint32_t ordered = htonl(cid);
+  std::memcpy(address.bytes, &ordered, sizeof ordered);
+  return address;
+}
+
 Address Address::from(const sockaddr_storage& storage) {
   Address address;
   if (storage.ss_family == AF_INET) {
@@ -58,6 +74,9 @@ Address Address::from(const sockaddr_storage& storage) {
       address.scope = v6.sin6_scope_id;
       std::memcpy(address.bytes, bytes, 16);
     }
+  } else if (storage.ss_family == AF_VSOCK) {
+    const auto& vm = reinterpret_cast<const sockaddr_vm&>(storage);
+    address = vsock(vm.svm_cid, vm.svm_port);
   } else if (storage.ss_family == AF_UNIX) {
     address.family = AF_UNIX;
   }
@@ -73,6 +92,12 @@ socklen_t Address::to(sockaddr_storage& storage) const {
     std::memcpy(&v4.sin_addr, bytes, 4);
     return sizeof(sockaddr_in);
   }
+  if (is_vsock()) {
+    auto& vm = reinterpret_cast<sockaddr_vm&>(storage);
+    vm.svm_cid = cid_of(*this);
+    vm.svm_port = scope == 0 ? VMADDR_PORT_ANY : scope;
+    return sizeof(sockaddr_vm);
+  }
   auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
   v6.sin6_port = htons(port);
   v6.sin6_scope_id = scope;
@@ -82,12 +107,16 @@ socklen_t Address::to(sockaddr_storage& storage) const {
 
 bool Address::is_any() const {
   static constexpr uint8_t kNone[sizeof bytes] = {};
-  return (family == AF_INET || is_v6()) && std::memcmp(bytes, kNone, sizeof bytes) == 0;
+  return is_internet() && std::memcmp(bytes, kNone, sizeof bytes) == 0;
 }
 
 std::string Address::text() const {
   char buffer[INET6_ADDRSTRLEN] = "";
-  if (family == 0 || family == AF_UNIX) return buffer;
+  if (is_vsock()) {
+    uint32_t cid = cid_of(*this);
+    return cid == VMADDR_CID_ANY ? "any" : std::to_string(cid);
+  }
+  if (!is_internet()) return buffer;
   inet_ntop(family, bytes, buffer, sizeof buffer);
   std::string text = buffer;
   if (scope != 0) text.append("%").append(std::to_string(scope));

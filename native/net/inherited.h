@@ -10,10 +10,10 @@
 namespace gaidaros {
 
 struct InheritedSocket {
-  int family = 0;  // AF_INET, AF_INET6, AF_UNIX ...
+  int family = 0;  // AF_INET, AF_INET6, AF_UNIX, AF_VSOCK ...
   int type = 0;    // SOCK_STREAM ...
   bool listening = false;
-  Address address;  // of AF_INET and AF_INET6
+  Address address;  // not of AF_UNIX
 };
 
 // False with `error` set when `fd` is no socket, or not open.

@@ -97,6 +97,23 @@ void widen(int fd) {
     set(fd, SOL_SOCKET, SO_RCVBUF, kBytes);
 }
 
+// No options of a vsock: it has no SO_REUSEPORT, and nothing lingers that SO_REUSEADDR would be
+// for.
+int open_vsock(const ListenOptions& options, SystemError& error) {
+  int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail(fd, "socket", error);
+  sockaddr_storage storage;
+  socklen_t size = options.address.to(storage);
+  return bind_to(fd, storage, size, options, error);
+}
+
+int open_stream(const ListenOptions& options, SystemError& error) {
+  if (!options.path.empty())
+    return open_unix(options, options.messages ? SOCK_SEQPACKET : SOCK_STREAM, error);
+  return options.address.is_vsock() ? open_vsock(options, error)
+                                    : open_internet(options, SOCK_STREAM, error);
+}
+
 // `name` of a socket that somebody else has made is `wanted`: it is ours from here on.
 bool take_over(int fd, int name, int wanted, const std::optional<SocketOptions>& options,
                SystemError& error) {
@@ -114,10 +131,7 @@ bool take_over(int fd, int name, int wanted, const std::optional<SocketOptions>&
 }  // namespace
 
 int open_listener(const ListenOptions& options, SystemError& error) {
-  int fd = options.path.empty()
-               ? open_internet(options, SOCK_STREAM, error)
-               : open_unix(options, options.messages ? SOCK_SEQPACKET : SOCK_STREAM, error);
-  return listen_on(fd, options, error);
+  return listen_on(open_stream(options, error), options, error);
 }
 
 bool adopt_listener(int fd, const std::optional<SocketOptions>& options, SystemError& error) {

@@ -150,7 +150,7 @@ bool set_socket_options(int fd, const Address& address, const SocketOptions& opt
                         SystemError& error) {
   Setter to(fd, error);
   int family = address.family;
-  bool is_internet = family == AF_INET || family == AF_INET6;
+  bool is_internet = address.is_internet();
   int type = SOCK_STREAM;
   socklen_t size = sizeof type;
   getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);

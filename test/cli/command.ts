@@ -32,6 +32,8 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv
   /** Checkout whose command runs; this one by default. */
   checkout?: string
+  /** A program that becomes the command: it is given its arguments. */
+  through?: readonly string[]
 }
 
 export class Command {
@@ -41,15 +43,13 @@ export class Command {
   stderr = ''
 
   constructor(args: readonly string[], options: RunOptions = {}) {
-    this.child = spawn(
-      process.execPath,
-      [join(options.checkout ?? root, 'bin', 'gaidaros.js'), ...args],
-      {
-        cwd: options.cwd ?? root,
-        env: plainEnv(options.env),
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    )
+    const script = join(options.checkout ?? root, 'bin', 'gaidaros.js')
+    const [program = '', ...rest] = [...(options.through ?? []), process.execPath, script, ...args]
+    this.child = spawn(program, rest, {
+      cwd: options.cwd ?? root,
+      env: plainEnv(options.env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text
     })

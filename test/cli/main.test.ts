@@ -103,8 +103,8 @@ t.test('a configuration file with a wrong key is 2, with its line', async (t) =>
 })
 
 t.test('a feature of a later version is refused by name', async (t) => {
-  const { code, stderr } = await run(['-f', 'http', '-P', 'vsock'])
+  const { code, stderr } = await run(['-f', 'http', '--profile'])
   t.equal(code, 2)
   t.match(stderr, /frontend.*not available in this version/)
-  t.match(stderr, /protocol.*vsock.*not available in this version/)
+  t.match(stderr, /profile.*not available in this version/)
 })

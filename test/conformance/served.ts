@@ -11,6 +11,7 @@ import { Client, type ClientOptions } from './client.js'
 import type { Method } from './coding.js'
 import { DEADLINE_MS, until, within } from './deadline.js'
 import { sent } from './sent.js'
+import { Bridge } from './vsock.js'
 
 export type Options = Record<string, unknown>
 
@@ -32,6 +33,8 @@ export class Served {
   readonly lines: string[] = []
   addresses: readonly Address[] = []
   private readonly clients: Client[] = []
+  /** To a vsock. */
+  private bridge: Promise<Bridge> | undefined
   /** Of a unix socket's name. */
   private folder: string | undefined
   private readonly startDeadlineMs: number
@@ -99,17 +102,26 @@ export class Served {
     const { compress, ahead, host } = this
     const usual = { host, compress, ahead, ...(this.isSecure && { tls: {} }) }
     const options = { ...usual, ...given }
-    const [address] = this.addresses
-    const client =
-      address?.family === 'unix'
-        ? await Client.connectTo(address.address, options)
-        : await Client.connect(this.port, options)
+    const path = await this.path()
+    const client = await (path === undefined
+      ? Client.connect(this.port, options)
+      : Client.connectTo(path, options))
     this.clients.push(client)
     return client
   }
 
+  /** Of the unix socket that clients connect to, where it is one. */
+  private async path(): Promise<string | undefined> {
+    const [address] = this.addresses
+    if (address?.family === 'unix') return address.address
+    if (address?.family !== 'vsock') return undefined
+    this.bridge ??= Bridge.open(address.port)
+    return (await this.bridge).path
+  }
+
   /** Where it listens, if `options` do not say. */
   private place({ protocol, socketPath }: Options): Options {
+    if (protocol === 'vsock') return { port: 0 }
     if (!String(protocol).startsWith('unix')) return { host: '127.0.0.1', port: 0 }
     if (socketPath !== undefined) return {}
     this.folder = mkdtempSync(join(tmpdir(), 'gaidaros-'))
@@ -160,6 +172,8 @@ export class Served {
   async teardown(): Promise<void> {
     for (const client of this.clients) client.destroy()
     await within(Promise.resolve(this.server.close()), 'closed server')
+    const bridge = await this.bridge
+    bridge?.close()
     if (this.folder !== undefined) rmSync(this.folder, { recursive: true })
   }
 

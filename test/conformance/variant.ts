@@ -40,7 +40,7 @@ type Misfits = readonly (readonly [titles: RegExp, why: string])[]
 /** They choose transport, PROXY, TLS and compression themselves. */
 const OF_ITS_OWN: Misfits = [
   [
-    /^(?:addresses|PROXY protocol|unix sockets|unix datagrams|unix messages|UDP|TLS|compression): /,
+    /^(?:addresses|PROXY protocol|unix sockets|unix datagrams|unix messages|vsock|UDP|TLS|compression): /,
     'it has a stream of its own',
   ],
 ]
@@ -69,6 +69,16 @@ const OF_TCP =
 export const overUnix = (variant: Variant): Variant =>
   through(variant, 'unix socket', { protocol: 'unixsocket' }, [
     [OF_TCP, 'TCP has it, a unix socket does not'],
+  ])
+
+/** The same over vsock. */
+export const overVsock = (variant: Variant): Variant =>
+  through(variant, 'vsock', { protocol: 'vsock' }, [
+    [OF_TCP, 'TCP has it, vsock does not'],
+    [
+      /half-close|gone|leaves|leave\b|never reads?\b|does not read|above|beyond|segment|descriptors/,
+      'the bridge to it has buffers and ends of its own',
+    ],
   ])
 
 /** The same over IPv6. */

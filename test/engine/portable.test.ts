@@ -186,6 +186,7 @@ function makeOptions(setting: Setting): EngineOptions {
     quickAck: false,
     datagrams: false,
     messages: false,
+    vsock: false,
     local: false,
     amplification: 0,
     gso: false,

@@ -1,5 +1,5 @@
 # A service manager that opens sockets: passes them from descriptor 3 on and becomes the given program.
-# Usage: launcher.py tcp|udp|seqpacket|file PROGRAM ARGUMENT...
+# Usage: launcher.py tcp|udp|seqpacket|vsock|file PROGRAM ARGUMENT...
 import os, socket, sys
 
 kind, program = sys.argv[1], sys.argv[2:]
@@ -8,6 +8,11 @@ if kind == "file":
 elif kind == "seqpacket":
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     opened.bind("\0gaidaros-launched-%d" % os.getpid())
+    opened.listen(16)
+    passed = opened.fileno()
+elif kind == "vsock":
+    opened = socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
+    opened.bind((socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY))
     opened.listen(16)
     passed = opened.fileno()
 else:

@@ -19,6 +19,7 @@ export type Wishes = Pick<
   | 'datagrams'
   | 'local'
   | 'messages'
+  | 'vsock'
   | 'zmq'
   | 'compress'
 >
@@ -75,13 +76,14 @@ const LACKING: Readonly<Record<string, (options: Wishes) => boolean>> = {
 }
 
 /**
- * Why datagrams, or messages, cannot be served as these options ask; undefined where they can.
+ * Why datagrams, messages or a vsock cannot be served as these options ask; undefined where they can.
  * @example
  * portableRefusal(options) // 'protocol UDP is without socket_mark, socket_dscp on the portable engine (node:dgram)'
  */
 export function portableRefusal(options: Wishes): string | undefined {
-  if (options.local || options.messages)
-    return `protocol ${options.local ? 'unixdgram' : 'unixseqpacket'}: Node has no such sockets; wanted the native engine`
+  const { local, messages, vsock } = options
+  if (local || messages || vsock)
+    return `protocol ${local ? 'unixdgram' : messages ? 'unixseqpacket' : 'vsock'}: Node has no such sockets; wanted the native engine`
   if (!options.datagrams) return undefined
   if (options.zmq !== undefined) {
     const refusal = zeromqRefusal()

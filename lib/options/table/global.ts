@@ -18,7 +18,12 @@ export const listening = [
     name: 'port',
     section: 'global',
     letters: ['p'],
-    kind: { type: 'int', min: 0, max: 65535 },
+    kind: {
+      type: 'int',
+      min: 0,
+      max: 65535,
+      wider: { max: 0xffff_fffe, with: 'protocol vsock' },
+    },
     default: 8080,
     zero: 'any free one, printed',
     hint: 'PORT',
@@ -55,6 +60,7 @@ export const listening = [
     },
     default: 'TCP',
     hint: 'NAME',
+    userFile: 'no vsock',
     doc: 'Protocol to serve.',
   },
   {

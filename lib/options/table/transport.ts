@@ -38,6 +38,15 @@ export const socket = [
   },
   {
     ...socketPart,
+    name: 'vsock_cid',
+    kind: STRING,
+    default: 'any',
+    hint: 'CID',
+    userFile: false,
+    doc: 'Context identifier of the vsock to listen on: any, local, hypervisor, host or a number.',
+  },
+  {
+    ...socketPart,
     name: 'socket_send_buffer',
     kind: SIZE,
     default: 0,

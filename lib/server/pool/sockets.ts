@@ -84,8 +84,9 @@ export class Sockets {
 
   #open(spec: ListenSpec, group: number): void {
     const { perAddress, native } = this.#options
-    // A path has one socket, which all processes share.
-    if (native) this.#openNative(spec, group, spec.path === undefined ? perAddress : 1)
+    // A path has one socket, and so has a vsock, which all processes share.
+    const isShared = spec.path !== undefined || spec.cid !== undefined
+    if (native) this.#openNative(spec, group, isShared ? 1 : perAddress)
     else if (spec.datagrams) this.#openDatagrams(spec, group)
     else this.#openPortable(spec, group)
   }

@@ -108,7 +108,7 @@ function isSocket(value: unknown): value is HeldSocket {
   const numbers = [fd, port, group, backlog]
   return (
     typeof address === 'string' &&
-    (family === 'IPv4' || family === 'IPv6' || family === 'unix') &&
+    /^(?:IPv4|IPv6|unix|vsock)$/.test(family ?? '') &&
     numbers.every((number) => Number.isSafeInteger(number) && Number(number) >= 0)
   )
 }

@@ -27,6 +27,7 @@ import { tls } from './tls.js'
 import { udp } from './udp.js'
 import { unix } from './unix.js'
 import { unixdgram } from './unixdgram.js'
+import { vsock } from './vsock.js'
 
 export const SUBJECTS: Record<string, Cases> = {
   framing,
@@ -52,6 +53,7 @@ export const SUBJECTS: Record<string, Cases> = {
   compression,
   'unix datagrams': unixdgram,
   'unix messages': seqpacket,
+  vsock,
   'start and stop': shutdown,
   statistics,
   'bad input': badinput,
