@@ -100,7 +100,7 @@ bool TlsContext::configure(SSL_CTX* ctx, const TlsSettings& settings) {
   SSL_CTX_set_num_tickets(ctx, settings.tickets);
   SSL_CTX_set_timeout(ctx, TicketKeys::kLifetime);
   SSL_CTX_set_app_data(ctx, this);
-  SSL_CTX_set_keylog_callback(ctx, tell_secret);
+  SSL_CTX_set_msg_callback(ctx, heed_message);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, seal_ticket);
   SSL_CTX_set_tlsext_servername_callback(ctx, choose_certificate);
   SSL_CTX_set_tlsext_servername_arg(ctx, this);
@@ -173,9 +173,19 @@ int TlsContext::choose_protocol(SSL*, const unsigned char** out, unsigned char* 
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+// What OpenSSL logs of its keys it prints digit by digit, 10 us a handshake, and of five secrets
+// two are wanted: each is told right behind a Finished, ours or the client's.
+void TlsContext::heed_message(int, int version, int content, const void* bytes, size_t size,
+                              SSL* ssl, void*) {
+  bool is_finished = version == TLS1_3_VERSION && content == SSL3_RT_HANDSHAKE && size > 0 &&
+                     *static_cast<const uint8_t*>(bytes) == SSL3_MT_FINISHED;
+  if (is_finished) SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), tell_secret);
+}
+
 void TlsContext::tell_secret(const SSL* ssl, const char* line) {
   auto* secrets = static_cast<TrafficSecrets*>(SSL_get_app_data(ssl));
-  if (secrets != nullptr) secrets->take(line);
+  if (secrets != nullptr && secrets->take(line))
+    SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), nullptr);
 }
 
 int TlsContext::seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv,

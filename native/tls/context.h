@@ -45,6 +45,8 @@ class TlsContext {
   static int choose_certificate(SSL* ssl, int* alert, void* self);
   static int choose_protocol(SSL* ssl, const unsigned char** out, unsigned char* out_size,
                              const unsigned char* in, unsigned int in_size, void* self);
+  static void heed_message(int is_sent, int version, int content, const void* bytes, size_t size,
+                           SSL* ssl, void*);
   static void tell_secret(const SSL* ssl, const char* line);
   static int seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                          EVP_MAC_CTX* mac, int sealing);

@@ -38,6 +38,7 @@
   X(EVP_CIPHER_CTX_ctrl)                  \
   X(EVP_CIPHER_CTX_free)                  \
   X(EVP_CIPHER_CTX_new)                   \
+  X(EVP_CIPHER_fetch)                     \
   X(EVP_CipherFinal_ex)                   \
   X(EVP_CipherInit_ex)                    \
   X(EVP_CipherUpdate)                     \
@@ -46,10 +47,7 @@
   X(EVP_EncryptInit_ex)                   \
   X(EVP_MAC_CTX_set_params)               \
   X(EVP_PKEY_free)                        \
-  X(EVP_aes_128_gcm)                      \
   X(EVP_aes_256_cbc)                      \
-  X(EVP_aes_256_gcm)                      \
-  X(EVP_chacha20_poly1305)                \
   X(EVP_sha256)                           \
   X(EVP_sha384)                           \
   X(EVP_sha512)                           \
@@ -77,6 +75,7 @@
   X(SSL_CTX_set_cipher_list)              \
   X(SSL_CTX_set_ex_data)                  \
   X(SSL_CTX_set_keylog_callback)          \
+  X(SSL_CTX_set_msg_callback)             \
   X(SSL_CTX_set_num_tickets)              \
   X(SSL_CTX_set_options)                  \
   X(SSL_CTX_set_session_id_context)       \

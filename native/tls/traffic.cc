@@ -15,15 +15,19 @@ struct Suite {
   size_t digest_size = 0;
 };
 
-// RFC 8446 appendix B.4. Those with CCM are left to OpenSSL.
+// RFC 8446 appendix B.4. Those with CCM are left to OpenSSL. Ciphers are fetched once, as OpenSSL
+// looks for them anew each time otherwise (crypto(7)).
 Suite suite_of(uint16_t number) {
+  static EVP_CIPHER* const kAes128 = EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr);
+  static EVP_CIPHER* const kAes256 = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  static EVP_CIPHER* const kChaCha = EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
   switch (number) {
     case 0x1301:
-      return {EVP_aes_128_gcm(), EVP_sha256(), 16, 32};
+      return {kAes128, EVP_sha256(), 16, 32};
     case 0x1302:
-      return {EVP_aes_256_gcm(), EVP_sha384(), 32, 48};
+      return {kAes256, EVP_sha384(), 32, 48};
     case 0x1303:
-      return {EVP_chacha20_poly1305(), EVP_sha256(), 32, 32};
+      return {kChaCha, EVP_sha256(), 32, 32};
     default:
       return {};
   }
@@ -65,11 +69,12 @@ bool read_hex(std::string_view text, uint8_t (&out)[TrafficSecrets::kMost]) {
 
 }  // namespace
 
-void TrafficSecrets::take(const char* line) {
+bool TrafficSecrets::take(const char* line) {
   std::string_view text = line;
   std::string_view value = text.substr(text.rfind(' ') + 1);
-  if (text.starts_with("CLIENT_TRAFFIC_SECRET_0 ")) has_client = read_hex(value, client);
-  if (text.starts_with("SERVER_TRAFFIC_SECRET_0 ")) has_server = read_hex(value, server);
+  if (text.starts_with("CLIENT_TRAFFIC_SECRET_0 ")) return has_client = read_hex(value, client);
+  if (text.starts_with("SERVER_TRAFFIC_SECRET_0 ")) return has_server = read_hex(value, server);
+  return false;
 }
 
 Traffic::~Traffic() {

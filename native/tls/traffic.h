@@ -19,8 +19,8 @@ struct TrafficSecrets {
   TrafficSecrets& operator=(const TrafficSecrets&) = delete;
   ~TrafficSecrets() { OPENSSL_cleanse(this, sizeof *this); }
 
-  // Takes a line of a key log (SSL_CTX_set_keylog_callback(3)) if it is of one of these.
-  void take(const char* line);
+  // Takes a line of a key log (SSL_CTX_set_keylog_callback(3)). False: it is of none of these.
+  bool take(const char* line);
   // Both have been told.
   bool is_whole() const { return has_client && has_server; }
 
