@@ -26,6 +26,7 @@ namespace gaidaros {
 
 namespace {
 
+constexpr uint32_t kMostSent = 1u << 20;  // by one operation
 constexpr uint32_t kEntries = 1024;
 constexpr uint32_t kCompletions = 8 * kEntries;  // far above the submissions (pitfall 41)
 constexpr uint32_t kBuffers = 256;
@@ -146,7 +147,7 @@ class CompletionPoller final : public Poller {
     if (bytes.empty()) return;
     io_uring_sqe* sqe = prepare();
     prepare_send(*sqe, connection, bytes, Op::queued);
-    sqe->msg_flags = MSG_NOSIGNAL | (output.size() > bytes.size() ? MSG_MORE : 0);
+    sqe->msg_flags = MSG_NOSIGNAL | (output.size() > sqe->len ? MSG_MORE : 0);
     connection.sending = true;
     connection.poll_ops++;
     operations_++;
@@ -366,12 +367,15 @@ class CompletionPoller final : public Poller {
     connection.poll_ops++;
   }
 
+  // A send whose socket says again and again that it has room, and then has none, is given to a
+  // thread that stays in it until all is sent: nothing tells before how far it has come, so one is
+  // no longer than what may take as long as write_timeout.
   void prepare_send(io_uring_sqe& sqe, const Connection& connection, std::span<const uint8_t> bytes,
                     Op op) {
     sqe.opcode = IORING_OP_SEND;
     sqe.fd = connection.fd;
     sqe.addr = reinterpret_cast<uint64_t>(bytes.data());
-    sqe.len = static_cast<uint32_t>(std::min<size_t>(bytes.size(), 1u << 30));
+    sqe.len = static_cast<uint32_t>(std::min<size_t>(bytes.size(), kMostSent));
     sqe.user_data = pack(op, connection.slot, connection.generation);
   }
 
