@@ -28,6 +28,7 @@ function nativeFacts(probe: NativeProbe): Fact[] {
     const names = ['native engine', '-T edge', '-T level', 'batched sends', '-T completion', 'TLS']
     return [...names, '-P vsock'].map((name) => feature(name, reason))
   }
+  const vsock = probeVsock()
   const why = (part: { available: boolean; reason?: string } | undefined) =>
     part?.available === false ? (part.reason ?? 'unknown reason') : undefined
   return [
@@ -38,7 +39,7 @@ function nativeFacts(probe: NativeProbe): Fact[] {
     feature('-T completion', aged(why(probe.completion), MINIMUM.completion)),
     feature('TLS', why(probe.tls)),
     ...COMPRESS_METHODS.map((method) => feature(`-z ${method}`, codecRefusal(method) || undefined)),
-    feature('-P vsock', probeVsock()?.refusal || probeVsock()?.unreachable || undefined),
+    feature('-P vsock', vsock?.refusal || vsock?.unreachable || undefined),
   ]
 }
 

@@ -1,6 +1,5 @@
 #include "filter.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -43,17 +42,6 @@ void describe_session(SSL* ssl, std::vector<uint8_t>& facts) {
   OPENSSL_free(der);
   long verdict = SSL_get_verify_result(ssl);
   if (verdict != X509_V_OK) put(facts, TlsFact::refusal, X509_verify_cert_error_string(verdict));
-}
-
-// Records of TLS 1.3 in what was sent that are encrypted (RFC 8446 section 5.2).
-uint64_t count_records(std::span<const uint8_t> sent) {
-  uint64_t count = 0;
-  while (sent.size() >= 5) {
-    if (sent[0] == 23) count++;
-    size_t size = 5 + static_cast<size_t>(sent[3] << 8 | sent[4]);
-    sent = sent.subspan(std::min(size, sent.size()));
-  }
-  return count;
 }
 
 class TlsFilter final : public Filter {
@@ -114,15 +102,16 @@ Filter::Step TlsFilter::decode(std::span<const uint8_t> input, std::span<uint8_t
   pipe_ = {input, &reply};
   Step step;
   if (is_opening_) step.status = shake_hands(reply);
-  if (!is_opening_ && step.status == Status::kOk && records_) {
-    const size_t used = input.size() - pipe_.in.size();
-    step = records_->decode(input.subspan(used), room, reply);
-    step.used += used;
-    if (step.status == Status::kError) fail(records_->fault());
-  } else {
-    if (!is_opening_ && step.status == Status::kOk) step.status = read(room, step.made);
-    step.used = input.size() - pipe_.in.size();
+  if (!is_opening_ && step.status == Status::kOk) {
+    if (records_) {
+      step = records_->decode(pipe_.in, room, reply);
+      pipe_.in = pipe_.in.subspan(step.used);
+      if (step.status == Status::kError) fail(records_->fault());
+    } else {
+      step.status = read(room, step.made);
+    }
   }
+  step.used = input.size() - pipe_.in.size();
   pipe_ = {};
   return step;
 }
@@ -150,7 +139,7 @@ void TlsFilter::take_over(std::span<const uint8_t> sent) {
       SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl_)) != 0)
     return;
   records_ = Records::make(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl_)), *secrets,
-                           count_records(sent));
+                           Records::count(sent));
   if (!records_) return;
   SSL_free(std::exchange(ssl_, nullptr));
   context_ = nullptr;

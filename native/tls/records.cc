@@ -36,6 +36,15 @@ size_t sealed_size(std::span<const uint8_t> header) {
 
 }  // namespace
 
+uint64_t Records::count(std::span<const uint8_t> wire) {
+  uint64_t count = 0;
+  while (wire.size() >= kHeader) {
+    if (wire[0] == kApplicationData) count++;
+    wire = wire.subspan(std::min(kHeader + sealed_size(wire), wire.size()));
+  }
+  return count;
+}
+
 std::unique_ptr<Records> Records::make(uint16_t suite, const TrafficSecrets& secrets,
                                        uint64_t sent) {
   auto records = std::make_unique<Records>();

@@ -15,6 +15,9 @@ class Records {
  public:
   using Status = Filter::Status;
 
+  // How many of the records in `wire`, which are whole, are encrypted (RFC 8446 section 5.2).
+  static uint64_t count(std::span<const uint8_t> wire);
+
   // `sent`: records that the handshake has sent under the server's secret already. Null: a suite
   // that is not known here, or out of memory.
   static std::unique_ptr<Records> make(uint16_t suite, const TrafficSecrets& secrets,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "compress/compress_filter.h"
+#include "decoding.h"
 #include "feed.h"
 
 namespace test {
@@ -23,20 +24,9 @@ inline Inflated inflate(gaidaros::CodecPool& pool, const std::string& wire, size
   using Status = gaidaros::Filter::Status;
   gaidaros::Counters counters;
   gaidaros::CompressFilter filter(pool, limits, counters);
-  std::vector<uint8_t> space(room);
-  std::vector<uint8_t> reply;
-  Inflated result;
-  for (size_t at = 0; at < wire.size() && !result.is_refused; at += step) {
-    std::string piece = wire.substr(at, step);
-    std::span<const uint8_t> input = bytes_of(piece);
-    gaidaros::Filter::Step made{Status::kMore, 0, 0};
-    while (made.status == Status::kMore) {
-      made = filter.decode(input, space, reply);
-      input = input.subspan(made.used);
-      result.plain.append(space.begin(), space.begin() + static_cast<std::ptrdiff_t>(made.made));
-    }
-    result.is_refused = made.status == Status::kRefused;
-  }
+  Taken taken;
+  decode_all(filter, wire, step, room, taken);
+  Inflated result{taken.plain, taken.status == Status::kRefused};
   std::vector<uint8_t> last;
   if (!result.is_refused) result.is_refused = filter.finish(last) == Status::kError;
   if (result.is_refused) result.reason = filter.reason();

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tls/records.h"
+#include "decoding.h"
 #include "tls/traffic.h"
 
 namespace test {
@@ -18,16 +18,12 @@ inline std::string header_of(size_t sealed, uint8_t type = 23) {
   return {static_cast<char>(type), 3, 3, static_cast<char>(sealed >> 8), static_cast<char>(sealed)};
 }
 
-inline std::span<const uint8_t> span_of(const std::string& text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
 // A record of `inner`, which is content, its type and padding.
 inline std::string seal(gaidaros::Traffic& traffic, const std::string& inner) {
   std::string header = header_of(inner.size() + gaidaros::Traffic::kTag);
   std::vector<uint8_t> place(inner.begin(), inner.end());
   uint8_t tag[gaidaros::Traffic::kTag];
-  if (!traffic.seal(span_of(header), place, tag))
+  if (!traffic.seal(bytes_of(header), place, tag))
     throw std::runtime_error("a record cannot be sealed");
   return header + std::string(place.begin(), place.end()) + std::string(tag, tag + sizeof tag);
 }
@@ -47,33 +43,6 @@ inline std::vector<std::string> open_all(gaidaros::Traffic& traffic, const std::
     at += kRecordHeader + size;
   }
   return contents;
-}
-
-// What a filter or Records made of what it was fed.
-struct Taken {
-  std::string plain;
-  std::vector<uint8_t> reply;
-  gaidaros::Filter::Status status = gaidaros::Filter::Status::kOk;
-};
-
-// Feeds `wire` by pieces of `step` bytes into rooms of `room` bytes, until its end or an end
-// within.
-template <typename Decoder>
-void feed(Decoder& decoder, const std::string& wire, size_t step, size_t room, Taken& taken) {
-  using Status = gaidaros::Filter::Status;
-  std::vector<uint8_t> space(room);
-  for (size_t at = 0; at < wire.size(); at += step) {
-    const std::string piece = wire.substr(at, step);
-    std::span<const uint8_t> input = span_of(piece);
-    do {
-      gaidaros::Filter::Step made = decoder.decode(input, space, taken.reply);
-      input = input.subspan(made.used);
-      taken.plain.append(space.begin(), space.begin() + static_cast<std::ptrdiff_t>(made.made));
-      taken.status = made.status;
-    } while (taken.status == Status::kMore);
-    if (taken.status != Status::kOk) return;
-    if (!input.empty()) throw std::runtime_error("input is left though all was well");
-  }
 }
 
 }  // namespace test

@@ -3,6 +3,8 @@
 // record at a time says what must become of it, however it is cut. What we send must open, too.
 // units: native/tls/records.cc native/tls/traffic.cc
 // libraries: -lssl -lcrypto
+#include "tls/records.h"
+
 #include "../sealing.h"
 #include "fuzz.h"
 
@@ -106,7 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (choices.flag()) records->keep_warm(true);
   test::Taken taken;
-  test::feed(*records, wire, step, room, taken);
+  test::decode_all(*records, wire, step, room, taken);
   fuzz::same(taken.plain == model.plain, "plain text", wire.size());
   fuzz::same(taken.status == model.status, "how it ended", wire.size());
   std::vector<uint8_t> output = taken.reply;
@@ -118,7 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const std::string answer = model.plain.substr(0, 70000);
-  fuzz::same(records->encode(test::span_of(answer), output) == Status::kOk, "sealing", 0);
+  fuzz::same(records->encode(test::bytes_of(answer), output) == Status::kOk, "sealing", 0);
   records->end(output);
   std::string heard;
   auto said = test::open_all(server, {output.begin(), output.end()});
