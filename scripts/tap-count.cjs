@@ -1,15 +1,70 @@
-// Passes TAP through and closes with "N passed, N failed, N skipped". Exit 1 where no test ran.
+// Passes TAP through, repeats what failed, with its place, and closes with "N passed, N failed, N skipped".
+// Exit 1 where no test ran.
 'use strict'
+
+/** Lines of an assertion's diagnosis that are repeated at most. */
+const DIAGNOSIS_LINES = 24
+
+/** The subtests that are under way, outermost first: `{ name, failures }`, the failures before it began. */
+const open = []
+/** What failed: the place (`file > case > assertion`), and the diagnosis. */
+const failures = []
+/** The failure of the line before, whose diagnosis may follow. */
+let fresh
+/** The failure whose diagnosis is being printed (`false`: that of something else), and its indentation. */
+let diagnosed
+let margin = 0
 let last
+
+const take = (line) => {
+  const indent = /^ */.exec(line)[0].length
+  const text = line.slice(indent)
+  if (diagnosed !== undefined) {
+    if (text === '...' && indent === margin) diagnosed = undefined
+    else if (diagnosed && diagnosed.diagnosis.length < DIAGNOSIS_LINES)
+      diagnosed.diagnosis.push(line.slice(margin))
+    return
+  }
+  if (text === '---') {
+    diagnosed = fresh ?? false
+    margin = indent
+  }
+  fresh = undefined
+  const depth = indent / 4
+  const subtest = /^# Subtest: (.*)$/.exec(text)
+  if (subtest) {
+    open.length = Math.min(open.length, depth)
+    open[depth] = { name: subtest[1], failures: failures.length }
+    return
+  }
+  const result = /^(not )?ok \d+ - (.*?)(?: # (.*))?$/.exec(text)
+  if (result) {
+    const [, failed, name, directive = ''] = result
+    const ended = open[depth]
+    open.length = Math.min(open.length, depth)
+    // A subtest that failed by what was in it has been told by that.
+    if (!failed || /^(todo|skip)/i.test(directive) || (ended && failures.length > ended.failures))
+      return
+    fresh = { place: [...open.map((o) => o?.name), name].join(' > '), diagnosis: [] }
+    failures.push(fresh)
+    return
+  }
+  const totals = /^# \{ (total: .*) \}$/.exec(line)
+  if (totals) last = Object.fromEntries(totals[1].split(', ').map((p) => p.split(': ')))
+}
+
 require('node:readline')
   .createInterface({ input: process.stdin })
   .on('line', (line) => {
     console.log(line)
-    const m = /^# \{ (total: .*) \}$/.exec(line)
-    if (m) last = Object.fromEntries(m[1].split(', ').map((p) => p.split(': ')))
+    take(line)
   })
   .on('close', () => {
     const n = (key) => Number(last?.[key] ?? 0)
-    console.log(`${n('pass')} passed, ${n('fail')} failed, ${n('skip') + n('todo')} skipped`)
+    for (const { place, diagnosis } of failures)
+      console.log(`\nfailed: ${place}${diagnosis.map((l) => `\n    ${l}`).join('')}`)
+    console.log(
+      `${failures.length ? '\n' : ''}${n('pass')} passed, ${n('fail')} failed, ${n('skip') + n('todo')} skipped`,
+    )
     if (n('total') === 0) process.exitCode = 1
   })

@@ -10,6 +10,7 @@ export async function client(
 ): Promise<string | undefined> {
   if (spawnSync('which', [program]).status !== 0) return undefined
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  child.stdin.end(input)
+  // One that asks for nothing may be gone before its input ends (EPIPE).
+  child.stdin.on('error', () => {}).end(input)
   return String(await child.stdout.toArray().then(Buffer.concat))
 }
