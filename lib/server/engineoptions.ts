@@ -37,6 +37,13 @@ export function engineOptions(
       timeout: settings.proxyTimeout,
       allow: settings.proxyAllowFrom,
     },
+    compress: {
+      method: settings.compress,
+      level: settings.compressLevel,
+      window: settings.compressWindow,
+      inflateWindow: settings.inflateWindow,
+      memory: settings.compressMemory,
+    },
     tls,
     amplification: settings.udpAmplification,
     gso: settings.udpGso !== 'off',
@@ -58,13 +65,6 @@ export const wishes = (settings: Settings): Wishes => ({
   messages: hasMessages(settings),
   vsock: settings.protocol === 'vsock',
   zmq: settings.protocol === 'zmq' ? { highWaterMark: settings.zmqHwm } : undefined,
-  compress: {
-    method: settings.compress,
-    level: settings.compressLevel,
-    window: settings.compressWindow,
-    inflateWindow: settings.inflateWindow,
-    memory: settings.compressMemory,
-  },
 })
 
 /** Limits and timers: milliseconds and bytes, 0 is off. */

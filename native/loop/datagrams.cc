@@ -226,6 +226,7 @@ Destination Loop::destination_of(const Flight& flight) const {
 // With copying_ the bytes do not outlive the call.
 void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
   bool is_copied = copying_;
+  size_t plain = bytes.size();
   if (datagrams_->codec) {
     std::vector<uint8_t>& deflated = datagrams_->deflated;
     deflated.clear();
@@ -233,7 +234,6 @@ void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
       stats_.datagrams_unsent++;
       return;
     }
-    stats_.bytes_out += bytes.size();
     bytes = deflated;
     is_copied = true;
   }
@@ -259,6 +259,7 @@ void Loop::send_datagram(Flight& flight, std::span<const uint8_t> bytes) {
     stats_.datagrams_unsent++;
     return;
   }
+  if (datagrams_->codec) stats_.bytes_out += plain;
   datagrams_->out.push_back({listeners_[flight.listener].fd, to, bytes});
   if (!delivering_) host_.wake();
 }

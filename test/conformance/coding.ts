@@ -1,15 +1,34 @@
 // A client's side of a compressed stream, by node:zlib and at once: what is sent is compressed, what comes is inflated.
 
 import zlib from 'node:zlib'
-import { Coder } from '../../lib/engine/portable/compress/coder.js'
+import { Coder, type ZlibStream } from '../../lib/engine/portable/compress/coder.js'
 
-export type Method = 'zlib' | 'gzip' | 'brotli'
+export type Method = 'zlib' | 'gzip' | 'brotli' | 'zstd'
+
+type Makes = (options?: zlib.ZlibOptions & zlib.BrotliOptions) => ZlibStream
+type Codes = (data: string | Uint8Array) => Buffer
+interface Zstd {
+  createZstdCompress: Makes
+  createZstdDecompress: Makes
+  zstdCompressSync: Codes
+  zstdDecompressSync: Codes
+}
+/** undefined: this Node (before 22.15) does not know it. */
+export const zstd = 'zstdCompressSync' in zlib ? (zlib as unknown as Zstd) : undefined
 
 const { constants } = zlib
-const MAKE = {
+const MAKE: Record<Method, readonly [Makes, Makes] | undefined> = {
   zlib: [zlib.createDeflate, zlib.createInflate],
   gzip: [zlib.createGzip, zlib.createGunzip],
   brotli: [zlib.createBrotliCompress, zlib.createBrotliDecompress],
+  zstd: zstd && [zstd.createZstdCompress, zstd.createZstdDecompress],
+}
+const DEFLATE = [constants.Z_SYNC_FLUSH, constants.Z_FINISH] as const
+const OPERATIONS = {
+  zlib: DEFLATE,
+  gzip: DEFLATE,
+  brotli: [constants.BROTLI_OPERATION_FLUSH, constants.BROTLI_OPERATION_FINISH],
+  zstd: [1, 2], // ZSTD_e_flush, ZSTD_e_end
 } as const
 const ROOM_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
@@ -32,13 +51,15 @@ export class Coding {
   private readonly flush: number
   private readonly end: number
 
-  constructor(method: Method) {
-    const [encoder, decoder] = MAKE[method]
-    this.encoder = new Coder(encoder())
+  /** @param params of what it sends, as node:zlib calls them */
+  constructor(method: Method, params: Record<number, number> = {}) {
+    const makes = MAKE[method]
+    if (makes === undefined)
+      throw new Error(`Node ${process.versions.node} does not know ${method}`)
+    const [encoder, decoder] = makes
+    this.encoder = new Coder(encoder({ params }))
     this.decoder = new Coder(decoder())
-    const isBrotli = method === 'brotli'
-    this.flush = isBrotli ? constants.BROTLI_OPERATION_FLUSH : constants.Z_SYNC_FLUSH
-    this.end = isBrotli ? constants.BROTLI_OPERATION_FINISH : constants.Z_FINISH
+    ;[this.flush, this.end] = OPERATIONS[method]
   }
 
   encode(data: string | Uint8Array): Buffer {

@@ -8,7 +8,7 @@ import type { Arrivals } from './arrivals.js'
 import type { Closing } from './closing.js'
 import { Deflater } from './compress/deflater.js'
 import { Inflater } from './compress/inflater.js'
-import { METHODS } from './compress/methods.js'
+import { methodOf } from './compress/methods.js'
 import { Connection } from './connection.js'
 import type { Context } from './context.js'
 import type { Opening } from './opening.js'
@@ -69,8 +69,8 @@ export class Acceptor {
 
   #compress(connection: Connection): void {
     const { compress } = this.#context.options
-    if (compress.method === 'none' || compress.method === 'zstd') return
-    const method = METHODS[compress.method]
+    const method = methodOf(compress)
+    if (method === undefined) return
     connection.inflater = new Inflater(method, compress)
     connection.output.deflater = new Deflater(method, compress, this.#context.counters)
   }

@@ -21,7 +21,6 @@ export type Wishes = Pick<
   | 'messages'
   | 'vsock'
   | 'zmq'
-  | 'compress'
 >
 
 /** node:net knows when keepalive begins, and nothing else of all this. */
@@ -72,7 +71,6 @@ const LACKING: Readonly<Record<string, (options: Wishes) => boolean>> = {
   udp_pktinfo: ({ socket }) => socket.pktinfo === 'on',
   udp_gro: ({ socket }) => socket.gro === 'on',
   udp_gso: ({ socket }) => socket.gso === 'on',
-  compress: ({ compress }) => compress.method !== 'none',
 }
 
 /**

@@ -7,14 +7,29 @@ import type { Test } from 'tap'
 import type { CloseReason } from '../../../lib/engine/reasons.js'
 import type { Case, Cases, Context } from '../case.js'
 import type { Client } from '../client.js'
-import type { Method } from '../coding.js'
+import { Coding, type Method, zstd } from '../coding.js'
 import { until } from '../deadline.js'
 import type { Options, Served } from '../served.js'
 
-const METHODS: readonly Method[] = ['zlib', 'gzip', 'brotli']
+const METHODS: readonly Method[] = ['zlib', 'gzip', 'brotli', ...(zstd ? ['zstd' as const] : [])]
 
-const DEFLATE = { zlib: zlib.deflateSync, gzip: zlib.gzipSync, brotli: zlib.brotliCompressSync }
-const INFLATE = { zlib: zlib.inflateSync, gzip: zlib.gunzipSync, brotli: zlib.brotliDecompressSync }
+type Codes = (data: string | Uint8Array, options?: zlib.ZlibOptions) => Buffer
+
+const unknown: Codes = () => {
+  throw new Error(`Node ${process.versions.node} does not know zstd`)
+}
+const DEFLATE: Record<Method, Codes> = {
+  zlib: zlib.deflateSync,
+  gzip: zlib.gzipSync,
+  brotli: zlib.brotliCompressSync as Codes,
+  zstd: zstd?.zstdCompressSync ?? unknown,
+}
+const INFLATE: Record<Method, Codes> = {
+  zlib: zlib.inflateSync,
+  gzip: zlib.gunzipSync,
+  brotli: zlib.brotliDecompressSync as Codes,
+  zstd: zstd?.zstdDecompressSync ?? unknown,
+}
 
 const MIB = 1024 * 1024
 /** More than loopback socket buffers hold in both directions together. */
@@ -278,6 +293,31 @@ const members: Cases = {
     client.finish()
     t.equal(String(zlib.gunzipSync(await client.rest())), 'one\ntwo\nthree\n')
   },
+  ...(zstd && {
+    'zstd: frames behind one another are one stream, and some are skipped': async (t, ctx) => {
+      const served = await serve(ctx, 'zstd')
+      const skipped = Buffer.from('572a4d1803000000787878', 'hex')
+      const sent = Buffer.concat(
+        ['one\ntw', '', 'o\nthree\n'].flatMap((plain) => [skipped, DEFLATE.zstd(plain)]),
+      )
+      await gives(t, served, 'zstd', sent, 'one\ntwo\nthree\n')
+      const client = await rawClient(served)
+      for (const byte of sent) await client.write(Uint8Array.of(byte))
+      client.finish(skipped)
+      t.equal(String(INFLATE.zstd(await client.rest())), 'one\ntwo\nthree\n')
+    },
+    'zstd: a window beyond inflate_window': async (_t, ctx) => {
+      const served = await serve(ctx, 'zstd', { inflateWindow: 16 })
+      for (const window of [16, 17]) {
+        // 101: ZSTD_c_windowLog, of a frame that does not say its size.
+        const coding = new Coding('zstd', { 101: window })
+        const client = await rawClient(served)
+        client.finish(Buffer.concat([coding.encode('one\n'), coding.finish()]))
+        await client.rest()
+        await served.reachClosed(window === 16 ? 'end' : 'inflate_error')
+      }
+    },
+  }),
   'gzip: zeros behind the last member are padding': async (t, ctx) => {
     const served = await serve(ctx, 'gzip')
     const sent = Buffer.concat([zlib.gzipSync('one\n'), Buffer.alloc(1000)])
@@ -304,6 +344,7 @@ const behind = (stream: Buffer, more: string): Buffer => Buffer.concat([stream, 
 /** A stream without its end, of which all that went into it can be read. */
 function unfinished(method: Method, plain: string): Buffer {
   if (method === 'brotli') return DEFLATE.brotli(plain).subarray(0, -1)
+  if (method === 'zstd') return new Coding('zstd').encode(plain)
   return DEFLATE[method](plain, { finishFlush: zlib.constants.Z_SYNC_FLUSH })
 }
 
@@ -440,14 +481,10 @@ async function asked(t: Test, served: Served, sent: Uint8Array): Promise<Buffer>
   return got[0] as Buffer
 }
 
-/** A case for engines that serve datagrams. */
 const datagrams =
   (compress: Method, options: Options, run: (t: Test, served: Served) => Promise<void>): Case =>
-  async (t, ctx) => {
-    if (ctx.variant.engine === 'native')
-      return run(t, await ctx.serve({ protocol: 'UDP', compress, ...options }))
-    t.pass('UDP', { skip: 'the portable engine serves no datagrams in this version' })
-  }
+  async (t, ctx) =>
+    run(t, await ctx.serve({ protocol: 'UDP', compress, ...options }))
 
 const udp: Cases = {
   ...Object.fromEntries(

@@ -7,7 +7,7 @@ import type { Method } from './methods.js'
 /** Where each step goes, before it is known how much it is. */
 const ROOM = Buffer.allocUnsafeSlow(64 * 1024)
 const NOTHING = Buffer.alloc(0)
-/** What node:zlib calls going on, of zlib and of brotli. */
+/** What node:zlib calls going on, of each method. */
 const GO_ON = 0
 
 export class Deflater {
@@ -42,13 +42,19 @@ export class Deflater {
 
   #run(piece: Buffer, flush: number): Buffer[] {
     this.#coder ??= this.#method.encoder(this.#options)
-    const coded: Buffer[] = []
-    for (let at = 0, made = ROOM.length; made === ROOM.length; at += this.#coder.used) {
-      if (!this.#coder.step(flush, piece, at, ROOM)) throw new Error('no memory for compression')
-      made = this.#coder.made
-      if (made > 0) coded.push(Buffer.from(ROOM.subarray(0, made)))
-    }
+    const coded = run(this.#coder, piece, flush)
     for (const { length } of coded) this.#counters.compressed_bytes_out += length
     return coded
   }
+}
+
+/** All that a coder makes of this. */
+export function run(coder: Coder, piece: Uint8Array, flush: number): Buffer[] {
+  const coded: Buffer[] = []
+  for (let at = 0, made = ROOM.length; made === ROOM.length; at += coder.used) {
+    if (!coder.step(flush, piece, at, ROOM)) throw new Error('no memory for compression')
+    made = coder.made
+    if (made > 0) coded.push(Buffer.from(ROOM.subarray(0, made)))
+  }
+  return coded
 }

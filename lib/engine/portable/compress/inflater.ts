@@ -7,7 +7,7 @@ import type { Decoder } from './decoder.js'
 import type { Method } from './methods.js'
 
 /** Shorter streams may have any ratio. */
-const RATIO_FROM = 64 * 1024
+export const RATIO_FROM = 64 * 1024
 const NOTHING = Buffer.alloc(0)
 
 type Bounds = Pick<Limits, 'inflateMax' | 'inflateRatio'>

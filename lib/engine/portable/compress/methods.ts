@@ -1,7 +1,7 @@
 // The methods of compression as node:zlib has them. What a method is, and its usual settings, is what native/compress/
 // says, too.
 
-import {
+import zlib, {
   constants,
   createBrotliCompress,
   createBrotliDecompress,
@@ -11,8 +11,9 @@ import {
   createInflateRaw,
 } from 'node:zlib'
 import type { CompressMethod, CompressOptions } from '../../engine.js'
-import { Coder } from './coder.js'
+import { Coder, type ZlibStream } from './coder.js'
 import { type Decoder, GzipDecoder, PlainDecoder } from './decoder.js'
+import { isZstdFrame, ZstdDecoder } from './zstd.js'
 
 export interface Method {
   encoder(options: CompressOptions): Coder
@@ -33,7 +34,19 @@ const zlibOptions = ({ level, window, memory }: CompressOptions) => ({
 })
 
 const DEFLATE = { flush: constants.Z_SYNC_FLUSH, finish: constants.Z_FINISH }
+/** zstd.h: ZSTD_EndDirective, ZSTD_cParameter and ZSTD_dParameter; and what native/compress/zstd_codec.cc begins with. */
+const ZSTD = {
+  ...{ flush: 1, end: 2 },
+  ...{ level: 100, window: 101, largest: 100 },
+  ...{ usualLevel: 3, usualWindow: 18, usualLargest: 23 },
+} as const
 const BROTLI = { level: 4, window: 18, largest: 24 } as const
+
+type MakesZstd = (options: { params: Record<number, number> }) => ZlibStream
+
+/** Node 22.15 and later have it, which the types of an older one do not know. */
+const zstd = () =>
+  zlib as unknown as Record<'createZstdCompress' | 'createZstdDecompress', MakesZstd>
 
 /** The window that a brotli stream begins with (RFC 7932, 9.1), from its first byte; 0: one beyond that. */
 function brotliWindow(first: number): number {
@@ -44,7 +57,7 @@ function brotliWindow(first: number): number {
   return bits === 0 ? 17 : 8 + bits
 }
 
-export const METHODS: Record<Exclude<CompressMethod, 'zstd'>, Method> = {
+const METHODS: Record<CompressMethod, Method> = {
   zlib: {
     ...DEFLATE,
     encoder: (options) => new Coder(createDeflate(zlibOptions(options))),
@@ -82,12 +95,39 @@ export const METHODS: Record<Exclude<CompressMethod, 'zstd'>, Method> = {
     joins: () => false,
     pads: false,
   },
+  zstd: {
+    flush: ZSTD.flush,
+    finish: ZSTD.end,
+    encoder: ({ level, window }) =>
+      new Coder(
+        zstd().createZstdCompress({
+          params: {
+            [ZSTD.level]: level < 0 ? ZSTD.usualLevel : level,
+            [ZSTD.window]: window === 0 ? ZSTD.usualWindow : window,
+          },
+        }),
+      ),
+    decoder: ({ inflateWindow }) => {
+      const most = inflateWindow === 0 ? ZSTD.usualLargest : inflateWindow
+      const params = { [ZSTD.largest]: most }
+      return new ZstdDecoder(new Coder(zstd().createZstdDecompress({ params })))
+    },
+    joins: isZstdFrame,
+    pads: false,
+  },
 }
+
+/** How streams are coded that these options ask for; undefined: not at all. */
+export const methodOf = ({ method }: CompressOptions): Method | undefined =>
+  method === 'none' ? undefined : METHODS[method]
 
 /** Why a method cannot be had from the portable engine; empty where it can. */
 export const portableMethods = (): Record<CompressMethod, string> => ({
   zlib: '',
   gzip: '',
   brotli: '',
-  zstd: 'the portable engine does not have it in this version; the native one does',
+  zstd:
+    typeof zstd().createZstdDecompress === 'function'
+      ? ''
+      : `the zlib of Node ${process.versions.node} does not have it (22.15 or later does); the native engine needs libzstd alone`,
 })

@@ -14,6 +14,8 @@ import type {
 } from '../../engine.js'
 import { ANSWER, KIND, RECORD, RECORD_WORDS, REPLY, REPLY_FLAG, REPLY_WORDS } from '../../layout.js'
 import { ABNORMAL, type CloseReason, REASONS } from '../../reasons.js'
+import { DatagramCodec } from '../compress/datagrams.js'
+import { methodOf } from '../compress/methods.js'
 import { PoolHost } from '../pool/host.js'
 import { type PoolEngine, PortablePool } from '../pool/pool.js'
 import { MAX_RECORDS } from '../records.js'
@@ -41,6 +43,8 @@ export class DatagramEngine implements PoolEngine {
   readonly pool: PortablePool
 
   readonly #amplification: number
+  /** Where they are compressed. */
+  readonly #codec: DatagramCodec | undefined
   readonly #host: EngineHost
   readonly #counters: EngineStats = emptyStats()
   readonly #timing = new Timing()
@@ -58,6 +62,8 @@ export class DatagramEngine implements PoolEngine {
   constructor(options: EngineOptions, host: EngineHost) {
     this.description = options.zmq === undefined ? 'node:dgram' : zeromqName()
     this.#amplification = options.amplification
+    const method = methodOf(options.compress)
+    this.#codec = method && new DatagramCodec(method, options.compress, this.#counters)
     this.#limits = options.limits
     this.#expiry = new Expiry(this.#flights, options.limits.handlerTimeout, (flight) =>
       this.#end(flight, 'handler_timeout'),
@@ -205,20 +211,22 @@ export class DatagramEngine implements PoolEngine {
   }
 
   #drop(counter: 'datagrams_cut' | 'datagrams_multipart', length: number): void {
-    this.#counters.bytes_in += length
+    if (this.#codec === undefined) this.#counters.bytes_in += length
     this.#counters[counter]++
   }
 
-  #received(socket: DatagramSocket, bytes: Buffer, from: Origin): void {
+  #received(socket: DatagramSocket, wire: Buffer, from: Origin): void {
     const counters = this.#counters
     const { maxFrameSize } = this.#limits
-    const { length } = bytes
+    const { length } = wire
     if (maxFrameSize > 0 && length > maxFrameSize) {
       this.#drop('datagrams_cut', length)
       return
     }
-    counters.bytes_in += length
-    if (!this.#records.fits(length)) this.#turn()
+    const bytes = this.#codec === undefined ? wire : this.#codec.inflate(wire, this.#limits)
+    if (bytes === undefined) return
+    counters.bytes_in += bytes.length
+    if (!this.#records.fits(bytes.length)) this.#turn()
     const flight = this.#flights.begin(socket, from, length)
     this.#records.request(flight, bytes)
     counters.accepted++
@@ -306,19 +314,23 @@ export class DatagramEngine implements PoolEngine {
   }
 
   /** By reference. */
-  #send(flight: Flight, bytes: Uint8Array): void {
+  #send(flight: Flight, plain: Uint8Array): void {
+    const bytes = this.#codec?.deflate(plain) ?? plain
     const most = this.#amplification * flight.length
     if (this.#amplification > 0 && flight.sent + bytes.length > most) {
       this.#counters.datagrams_held_back++
       return
     }
     flight.sent += bytes.length
+    if (this.#codec !== undefined) this.#counters.bytes_out += plain.length
     flight.socket.send(bytes, flight.from, this.#sent)
   }
 
   readonly #sent = (bytes: number | undefined): void => {
-    if (bytes === undefined) this.#counters.datagrams_unsent++
-    else this.#counters.bytes_out += bytes
+    const counters = this.#counters
+    if (bytes === undefined) counters.datagrams_unsent++
+    else if (this.#codec === undefined) counters.bytes_out += bytes
+    else counters.compressed_bytes_out += bytes
     this.#look()
   }
 
