@@ -52,6 +52,14 @@ struct Backlog {
   std::vector<HeldReply> held;  // sorted by sequence
   size_t held_bytes = 0;
   uint32_t output_since = 0;  // last progress of the output, for write_timeout
+  // What the kernel had of it when that was last looked at.
+  uint32_t unacknowledged = kUnknown;
+  static constexpr uint32_t kUnknown = UINT32_MAX;
+
+  void moved(uint32_t now) {
+    output_since = now;
+    unacknowledged = kUnknown;
+  }
   bool idle() const { return output.empty() && held.empty(); }
 };
 

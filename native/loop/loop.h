@@ -361,6 +361,9 @@ class Loop final : private PollerSink {
   void arm(Connection& connection);
   // When something has to happen to the connection, and what; false: nothing is pending.
   bool deadline(const Connection& connection, uint32_t& due, Reason& reason) const;
+  bool has_write_timeout(const Connection& connection) const;
+  uint32_t next_look(const Connection& connection, uint32_t due) const;
+  void look_at_output(Connection& connection) const;
   void expire(Connection& connection);
   void tick();
 

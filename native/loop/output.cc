@@ -228,7 +228,7 @@ void Loop::queue(Connection& connection, std::span<const uint8_t> bytes) {
   backlog.output.push(bytes);
   // Of messages the end of the first may have been missing until now.
   if (idle || options_.messages) {
-    if (idle) backlog.output_since = now_;
+    if (idle) backlog.moved(now_);
     if (!connection.sending) poller_->send_queued(connection);
     if (!connection.live()) return;
     if (options_.limits.write_timeout > 0) arm(connection);
@@ -310,7 +310,7 @@ void Loop::uncounted(Connection& connection, uint32_t in, uint32_t out) {
 void Loop::sent_queued(Connection& connection, uint32_t count) {
   count_sent(connection, count);
   connection.last_ms = now_;
-  connection.backlog->output_since = now_;
+  connection.backlog->moved(now_);
   connection.backlog->output.pop(count);
   if (connection.backlog->output.empty()) mark_dirty(connection);
   check_low_water(connection);

@@ -10,6 +10,7 @@ namespace gaidaros {
 namespace {
 
 constexpr uint32_t kClosingLinger = 500;  // a server that goes does not wait long for a peer's FIN
+constexpr uint32_t kLooks = 8;            // at output that waits, in each write_timeout
 
 }  // namespace
 
@@ -31,7 +32,7 @@ bool Loop::deadline(const Connection& connection, uint32_t& due, Reason& reason)
     at(connection.linger_since, limits.linger_timeout, why);
     return any;
   }
-  if (connection.backlog && !connection.backlog->output.empty())
+  if (has_write_timeout(connection))
     at(connection.backlog->output_since, limits.write_timeout, Reason::write_timeout);
   if (connection.in_flight() > 0) {
     at(connection.flight_since, limits.handler_timeout, Reason::handler_timeout);
@@ -58,18 +59,41 @@ bool Loop::deadline(const Connection& connection, uint32_t& due, Reason& reason)
   return any;
 }
 
+bool Loop::has_write_timeout(const Connection& connection) const {
+  return options_.limits.write_timeout > 0 && connection.state != ConnState::lingering &&
+         connection.backlog && !connection.backlog->output.empty();
+}
+
+// When the connection has to be looked at whose deadline is `due`.
+uint32_t Loop::next_look(const Connection& connection, uint32_t due) const {
+  if (!has_write_timeout(connection)) return due;
+  uint32_t look = now_ + options_.limits.write_timeout / kLooks;
+  return static_cast<int32_t>(due - look) > 0 ? look : due;
+}
+
+// Of a buffer of megabytes the kernel says that there is room when a third of it is free: a peer
+// that reads slowly has taken much by then.
+void Loop::look_at_output(Connection& connection) const {
+  Backlog& backlog = *connection.backlog;
+  uint32_t left = unacknowledged(connection.fd);
+  if (left < backlog.unacknowledged) backlog.output_since = now_;
+  backlog.unacknowledged = left;
+}
+
 // Sees to it that the connection's place comes up no later than its deadline. A place that comes up
 // early costs one look.
 void Loop::arm(Connection& connection) {
   uint32_t due = 0;
   Reason reason{};
   if (!connection.live() || !deadline(connection, due, reason)) return;
+  due = next_look(connection, due);
   if (connection.timer.scheduled && static_cast<int32_t>(connection.timer.due - due) <= 0) return;
   wheel_.schedule(connection.slot, due);
 }
 
 void Loop::expire(Connection& connection) {
   if (!connection.live()) return;
+  if (has_write_timeout(connection)) look_at_output(connection);
   uint32_t due = 0;
   Reason reason{};
   if (!deadline(connection, due, reason)) {
@@ -80,7 +104,8 @@ void Loop::expire(Connection& connection) {
     if (again > 0) wheel_.schedule(connection.slot, now_ + std::min(again, 1000u));
     return;
   }
-  if (static_cast<int32_t>(due - now_) > 0) return wheel_.schedule(connection.slot, due);
+  if (static_cast<int32_t>(due - now_) > 0)
+    return wheel_.schedule(connection.slot, next_look(connection, due));
   connection.reset = reason == Reason::write_timeout;
   close(connection, reason);
 }

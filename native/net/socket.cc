@@ -1,7 +1,9 @@
 #include "socket.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -204,6 +206,11 @@ bool set_nodelay(int fd) { return set(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
 void set_quickack(int fd) { set(fd, IPPROTO_TCP, TCP_QUICKACK, 1); }
 
 bool set_cork(int fd, bool on) { return set(fd, IPPROTO_TCP, TCP_CORK, on); }
+
+uint32_t unacknowledged(int fd) {
+  int bytes = 0;
+  return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? static_cast<uint32_t>(bytes) : 0;
+}
 
 void reset_on_close(int fd) {
   linger now{1, 0};

@@ -62,6 +62,10 @@ bool set_nodelay(int fd);
 void set_quickack(int fd);
 // TCP_CORK: on holds partial segments back, off sends them (tcp(7)).
 bool set_cork(int fd, bool on);
+// Bytes that were sent and that the peer's kernel does not have, or of a unix socket that its peer
+// has not read (tcp(7), SIOCOUTQ); 0 where the kernel does not say.
+uint32_t unacknowledged(int fd);
+
 // The next close() sends RST and forgets unsent output (socket(7), SO_LINGER).
 void reset_on_close(int fd);
 // The error that the socket has pending, and clears it.
