@@ -73,7 +73,7 @@ export const limits = [
     ...time,
     name: 'write_timeout',
     default: '30s',
-    doc: 'Time without any progress in sending.',
+    doc: 'Time in which the client takes nothing of what waits for it. The portable engine sees no more of that than that the kernel has room again.',
   },
   {
     ...time,
