@@ -84,14 +84,22 @@ const numbered = (count: number, size: number, last = size): Buffer[] =>
   Array.from({ length: count }, (_, i) => Buffer.alloc(i + 1 < count ? size : last, i + 1))
 
 /** Sends one message of `datagrams` to an echo, until all of them have come back. */
-async function echoed(t: Test, served: Served, datagrams: Buffer[]): Promise<Segments> {
+async function echoed(
+  t: Test,
+  ctx: Context,
+  served: Served,
+  datagrams: Buffer[],
+): Promise<Segments> {
   const client = await Segments.make(t, '127.0.0.1', served.port)
   client.send(datagrams)
   await until(
     () => client.datagrams.length >= datagrams.length,
     () => `${datagrams.length} datagrams: ${client.datagrams.length}`,
   )
-  t.same(client.datagrams, datagrams)
+  // Processes that share one socket, as those of the portable engine do, answer in no order.
+  const got = [...client.datagrams]
+  if (ctx.variant.engine === 'portable') got.sort(Buffer.compare)
+  t.same(got, datagrams)
   return client
 }
 
@@ -423,9 +431,9 @@ export const udp: Cases = {
   'several datagrams as one message: each is a request': async (t, ctx) => {
     for (const udpGro of ctx.variant.engine === 'portable' ? ['auto'] : ['on', 'off']) {
       const served = await serve(ctx, { udpGro, udpGso: 'off' })
-      const client = await echoed(t, served, numbered(40, 1400, 77))
+      const client = await echoed(t, ctx, served, numbered(40, 1400, 77))
       t.equal(client.got.length, 40, 'one by one on the way back')
-      await echoed(t, served, numbered(10, 5000))
+      await echoed(t, ctx, served, numbered(10, 5000))
       const { requests, replies, bytes_in, datagrams_cut } = await served.stats()
       t.same(
         { requests, replies, bytes_in, datagrams_cut },
@@ -437,7 +445,7 @@ export const udp: Cases = {
   'replies of one size to one peer leave as one message': async (t, ctx) => {
     if (ctx.variant.engine === 'portable') throw new Unfit('node:dgram sends one by one')
     const served = await serve(ctx, { udpGro: 'on', udpGso: 'on' })
-    const client = await echoed(t, served, numbered(40, 1000, 10))
+    const client = await echoed(t, ctx, served, numbered(40, 1000, 10))
     if (ctx.variant.sent !== true) t.equal(client.got.length, 1)
     const { replies, bytes_out, datagrams_unsent } = await served.stats()
     t.same(
