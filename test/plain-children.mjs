@@ -1,0 +1,5 @@
+// Processes that tests start are as they are without tap, which has each of them load its own loader (for coverage, which
+// is off): time, and hundreds of system calls that a server does not have otherwise.
+
+globalThis[Symbol.for('process-on-spawn@*:singletonId')]?.unwrap()
+delete process.env['NODE_OPTIONS']
