@@ -1,7 +1,7 @@
 // What the foreground server prints when it is ready: who serves, where, and a line to try it with.
 
 import { endpoint } from '../engine/endpoint.js'
-import type { Address } from '../engine/engine.js'
+import type { Address, CompressMethod } from '../engine/engine.js'
 import { probeVsock } from '../engine/index.js'
 import { version } from '../version.js'
 
@@ -10,35 +10,49 @@ const ANY = new Map([
   ['::', '::1'],
 ])
 
-/** `-w 1`: most kinds of nc would wait on after the answer. */
+/** What compresses standard input, and what inflates it. */
+const CODERS: Readonly<Record<CompressMethod, readonly [string, string]>> = {
+  zlib: ['pigz -cz', 'pigz -dc'],
+  gzip: ['gzip -c', 'gzip -dc'],
+  zstd: ['zstd -qc', 'zstd -qdc'],
+  brotli: ['brotli -c', 'brotli -dc'],
+}
+
 function attempt(
   place: Address,
-  { takesLines, datagrams, messages, zmq, secure }: Omit<Serving, 'engine' | 'addresses'>,
+  { takesLines, datagrams, messages, zmq, secure, compress = 'none' }: Requests,
 ): string {
   const { address, family, port } = place
   if (zmq) return zmqClient(place)
-  const nc = datagrams ? 'nc -u -w 1' : 'nc -w 1'
+  const isCoded = compress !== 'none'
+  // -w 1: most kinds of nc would wait on after the answer. -N: both streams of what is compressed come to their end.
+  const nc = datagrams ? 'nc -u -w 1' : isCoded ? 'nc -N' : 'nc -w 1'
   const plainClient = () => {
-    if (family === 'unix') return localClient(address, datagrams, messages)
+    if (family === 'unix') return localClient(address, datagrams, messages, nc)
     if (family === 'vsock') return `socat - VSOCK-CONNECT:${machineOf(address)}:${port}`
     return `${nc} ${ANY.get(address) ?? address} ${port}`
   }
   // openssl knows no abstract names and no vsock; what to do there is the user's to say.
   const isKnown = family !== 'vsock' && !address.startsWith('@')
   const client = secure && isKnown ? secureClient(place) : plainClient()
-  return takesLines || datagrams || messages ? `printf 'hello\\n' | ${client}` : client
+  // s_client does not say when its input has ended.
+  if (isCoded && secure) return client
+  const sent = takesLines || datagrams || messages ? ["printf 'hello\\n'"] : []
+  if (!isCoded) return [...sent, client].join(' | ')
+  const [pack, unpack] = CODERS[compress]
+  return [...sent, pack, client, unpack].join(' | ')
 }
 
 /** The CID that others know this machine by; its own one, local, where that is not known. */
 const machineOf = (cid: string): string => (cid === 'any' ? String(probeVsock()?.cid ?? 1) : cid)
 
 /** nc knows no abstract names. A client of datagrams is answered where it has a name, too. */
-function localClient(path: string, datagrams: boolean, messages: boolean): string {
+function localClient(path: string, datagrams: boolean, messages: boolean, nc: string): string {
   const isAbstract = path.startsWith('@')
   const name = path.slice(isAbstract ? 1 : 0)
   // SOCK_SEQPACKET, of which nc knows nothing.
   if (messages) return `socat - ${isAbstract ? 'ABSTRACT' : 'UNIX'}-CONNECT:${name},type=5`
-  if (!isAbstract) return datagrams ? `nc -u -w 1 -U ${path}` : `nc -w 1 -U ${path}`
+  if (!isAbstract) return `${nc} -U ${path}`
   return datagrams
     ? `socat -t 1 - ABSTRACT-SENDTO:${name},bind=${name}.client`
     : `socat - ABSTRACT-CONNECT:${name}`
@@ -71,7 +85,9 @@ export interface Serving {
   zmq?: boolean
   /** TLS begins with the first byte. */
   secure: boolean
+  compress?: CompressMethod | 'none'
 }
+type Requests = Omit<Serving, 'engine' | 'addresses'>
 
 /** The lines. */
 export function banner({ engine, addresses, ...requests }: Serving): string[] {

@@ -120,12 +120,13 @@ class Foreground implements SignalTargets {
     this.#readyAt = performance.now()
     const { engine, addresses } = this.#server
     if (engine) {
-      const { tlsMode, protocol } = this.#settings
+      const { tlsMode, protocol, compress } = this.#settings
       const requests = {
         takesLines: takesLines(this.#settings),
         datagrams: isDatagram(this.#settings),
         messages: hasMessages(this.#settings),
         zmq: protocol === 'zmq',
+        compress,
       }
       const secure = hasTls(this.#settings) && tlsMode === 'implicit'
       say(...banner({ engine, addresses, ...requests, secure }))

@@ -1,7 +1,9 @@
 // The foreground server as a real process: what it prints, how it ends, and what it exits with.
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { lacking } from '../compiler.js'
 import { Client, Command, run, temporary } from './command.js'
 
 const ROOT = process.geteuid?.() === 0
@@ -35,6 +37,26 @@ t.test('it prints what serves, where, and a line to try it with that works', asy
   t.equal(client.received, 'hello\n')
   server.child.kill('SIGTERM')
   t.match(await server.ended, { code: 0, signal: null })
+})
+
+t.test('the line to try what is compressed with works', async (t) => {
+  for (const [program, ...options] of [
+    ['gzip', '-z', 'gzip'],
+    ['brotli', '-z', 'brotli'],
+    ['gzip', '-z', 'gzip', '-P', 'UDP'],
+    ['gzip', '-z', 'gzip', '--engine', 'portable'],
+  ] as const) {
+    const tools = [program, 'nc'].filter((tool) => spawnSync('which', [tool]).status !== 0)
+    if (tools.length > 0) {
+      lacking(t, `${tools} is not installed`)
+      continue
+    }
+    const server = start(t, options)
+    await server.until(/try it: .*\n/)
+    const attempt = /^try it: (.*)$/m.exec(server.stdout)?.[1] ?? ''
+    const { stdout, stderr } = spawnSync('sh', ['-c', attempt], { timeout: 30_000 })
+    t.equal(`${stdout}${stderr}`, 'hello\n', attempt)
+  }
 })
 
 t.test('localhost is both loopback addresses on one port', async (t) => {

@@ -102,6 +102,14 @@ t.test('the banner names addresses that can be connected to', async (t) => {
     banner({ ...kind, takesLines: true, secure: true }).at(-1),
     "try it: printf 'hello\\n' | openssl s_client -quiet -connect [::1]:7000",
   )
+  t.equal(
+    banner({ ...kind, takesLines: true, compress: 'zlib' }).at(-1),
+    "try it: printf 'hello\\n' | pigz -cz | nc -N ::1 7000 | pigz -dc",
+  )
+  t.match(
+    banner({ ...kind, takesLines: true, secure: true, compress: 'gzip' }).at(-1),
+    /^try it: openssl s_client -quiet -connect \[::1\]:7000$/,
+  )
   const local: Address = { address: '@a', family: 'unix', port: 0 }
   t.equal(
     banner({ ...kind, addresses: [local], takesLines: false, messages: true }).at(-1),
