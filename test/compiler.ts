@@ -9,6 +9,8 @@ export function findCompiler(): string | undefined {
   return names.find((name) => spawnSync(name, ['--version']).status === 0)
 }
 
+export const isInstalled = (program: string): boolean => spawnSync('which', [program]).status === 0
+
 /** True where an absent compiler, tool or package is a failure and no reason to skip. */
 export const isRequired = process.env['GAIDAROS_NATIVE'] === 'require' || Boolean(process.env['CI'])
 

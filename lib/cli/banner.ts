@@ -10,8 +10,11 @@ const ANY = new Map([
   ['::', '::1'],
 ])
 
+type Compress = CompressMethod | 'none'
+
 /** What compresses standard input, and what inflates it. */
-const CODERS: Readonly<Record<CompressMethod, readonly [string, string]>> = {
+const CODERS: Readonly<Record<Compress, readonly string[]>> = {
+  none: [],
   zlib: ['pigz -cz', 'pigz -dc'],
   gzip: ['gzip -c', 'gzip -dc'],
   zstd: ['zstd -qc', 'zstd -qdc'],
@@ -24,7 +27,8 @@ function attempt(
 ): string {
   const { address, family, port } = place
   if (zmq) return zmqClient(place)
-  const isCoded = compress !== 'none'
+  const [pack, unpack] = CODERS[compress]
+  const isCoded = pack !== undefined
   // -w 1: most kinds of nc would wait on after the answer. -N: both streams of what is compressed come to their end.
   const nc = datagrams ? 'nc -u -w 1' : isCoded ? 'nc -N' : 'nc -w 1'
   const plainClient = () => {
@@ -37,10 +41,8 @@ function attempt(
   const client = secure && isKnown ? secureClient(place) : plainClient()
   // s_client does not say when its input has ended.
   if (isCoded && secure) return client
-  const sent = takesLines || datagrams || messages ? ["printf 'hello\\n'"] : []
-  if (!isCoded) return [...sent, client].join(' | ')
-  const [pack, unpack] = CODERS[compress]
-  return [...sent, pack, client, unpack].join(' | ')
+  const line = takesLines || datagrams || messages ? "printf 'hello\\n'" : undefined
+  return [line, pack, client, unpack].filter((part) => part !== undefined).join(' | ')
 }
 
 /** The CID that others know this machine by; its own one, local, where that is not known. */
@@ -85,7 +87,7 @@ export interface Serving {
   zmq?: boolean
   /** TLS begins with the first byte. */
   secure: boolean
-  compress?: CompressMethod | 'none'
+  compress?: Compress
 }
 type Requests = Omit<Serving, 'engine' | 'addresses'>
 

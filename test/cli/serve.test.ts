@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { lacking } from '../compiler.js'
+import { isInstalled, lacking } from '../compiler.js'
 import { Client, Command, run, temporary } from './command.js'
 
 const ROOT = process.geteuid?.() === 0
@@ -46,9 +46,9 @@ t.test('the line to try what is compressed with works', async (t) => {
     ['gzip', '-z', 'gzip', '-P', 'UDP'],
     ['gzip', '-z', 'gzip', '--engine', 'portable'],
   ] as const) {
-    const tools = [program, 'nc'].filter((tool) => spawnSync('which', [tool]).status !== 0)
-    if (tools.length > 0) {
-      lacking(t, `${tools} is not installed`)
+    const missing = [program, 'nc'].find((tool) => !isInstalled(tool))
+    if (missing !== undefined) {
+      lacking(t, `${missing} is not installed`)
       continue
     }
     const server = start(t, options)

@@ -1,6 +1,7 @@
 // Other people's programs as clients.
 
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { isInstalled } from '../compiler.js'
 
 /** Runs a client to its end. @returns what it printed; undefined where it is not installed */
 export async function client(
@@ -8,7 +9,7 @@ export async function client(
   args: string[],
   input = '',
 ): Promise<string | undefined> {
-  if (spawnSync('which', [program]).status !== 0) return undefined
+  if (!isInstalled(program)) return undefined
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   // One that asks for nothing may be gone before its input ends (EPIPE).
   child.stdin.on('error', () => {}).end(input)

@@ -1,12 +1,11 @@
 // The command with -P vsock: what it says, its processes and signals, and, where this machine can connect to itself,
 // socat as its client.
 
-import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Command, root, run, temporary } from '../cli/command.js'
-import { lacking } from '../compiler.js'
+import { isInstalled, lacking } from '../compiler.js'
 import { until } from '../conformance/deadline.js'
 import { loopbackRefusal, vsockRefusal } from '../conformance/vsock.js'
 import { client } from './client.js'
@@ -79,7 +78,7 @@ t.test('server processes share one socket: HUP, USR2, TERM', { skip }, async (t)
 })
 
 t.test('a socket of the service manager', { skip }, async (t) => {
-  if (spawnSync('which', ['python3']).status !== 0) return lacking(t, 'python3 is not installed')
+  if (!isInstalled('python3')) return lacking(t, 'python3 is not installed')
   const launcher = join(root, 'test/process/launcher.py')
   for (const more of [[], ['-S', 'procpool', '-N', '2']]) {
     const command = new Command([...BASE, ...more], {

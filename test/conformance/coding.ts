@@ -6,22 +6,23 @@ import { Coder, type ZlibStream } from '../../lib/engine/portable/compress/coder
 export type Method = 'zlib' | 'gzip' | 'brotli' | 'zstd'
 
 type Makes = (options?: zlib.ZlibOptions & zlib.BrotliOptions) => ZlibStream
-type Codes = (data: string | Uint8Array) => Buffer
+export type Codes = (data: string | Uint8Array, options?: zlib.ZlibOptions) => Buffer
 interface Zstd {
   createZstdCompress: Makes
   createZstdDecompress: Makes
   zstdCompressSync: Codes
   zstdDecompressSync: Codes
 }
-/** undefined: this Node (before 22.15) does not know it. */
-export const zstd = 'zstdCompressSync' in zlib ? (zlib as unknown as Zstd) : undefined
+/** Node 22.15 and later know it; what an older one has here are no functions. */
+export const zstd = zlib as unknown as Zstd
+export const hasZstd = 'zstdCompressSync' in zlib
 
 const { constants } = zlib
-const MAKE: Record<Method, readonly [Makes, Makes] | undefined> = {
+const MAKE: Record<Method, readonly [Makes, Makes]> = {
   zlib: [zlib.createDeflate, zlib.createInflate],
   gzip: [zlib.createGzip, zlib.createGunzip],
   brotli: [zlib.createBrotliCompress, zlib.createBrotliDecompress],
-  zstd: zstd && [zstd.createZstdCompress, zstd.createZstdDecompress],
+  zstd: [zstd.createZstdCompress, zstd.createZstdDecompress],
 }
 const DEFLATE = [constants.Z_SYNC_FLUSH, constants.Z_FINISH] as const
 const OPERATIONS = {
@@ -53,10 +54,7 @@ export class Coding {
 
   /** @param params of what it sends, as node:zlib calls them */
   constructor(method: Method, params: Record<number, number> = {}) {
-    const makes = MAKE[method]
-    if (makes === undefined)
-      throw new Error(`Node ${process.versions.node} does not know ${method}`)
-    const [encoder, decoder] = makes
+    const [encoder, decoder] = MAKE[method]
     this.encoder = new Coder(encoder({ params }))
     this.decoder = new Coder(decoder())
     ;[this.flush, this.end] = OPERATIONS[method]

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { isZstdFrame, ZstdFrame } from '../../lib/engine/portable/compress/zstd.js'
-import { lacking } from '../compiler.js'
+import { isInstalled, lacking } from '../compiler.js'
 
 const pack = (plain: Buffer, ...args: string[]): Buffer =>
   spawnSync('zstd', ['-qc', ...args], { input: plain, maxBuffer: 1 << 28 }).stdout
@@ -26,7 +26,7 @@ function skipped(bytes: Buffer): Buffer {
   return Buffer.concat([head, bytes])
 }
 
-if (spawnSync('zstd', ['--version']).status !== 0) lacking(t, 'zstd is not installed')
+if (!isInstalled('zstd')) lacking(t, 'zstd is not installed')
 else {
   const text = Buffer.from('one line of many\n'.repeat(40_000))
   const contents = {

@@ -3,6 +3,11 @@
 
 import type { BrotliDecompress, Gzip } from 'node:zlib'
 
+/** What node:zlib calls going on, of each method. */
+export const GO_ON = 0
+/** Where a step's output goes before it is known how much it is: whoever wants it copies it out. */
+export const ROOM = Buffer.allocUnsafeSlow(64 * 1024)
+
 /** What node:zlib does not document: where its streams keep their context, and what that answers. */
 interface Under {
   _handle: {

@@ -1,13 +1,11 @@
 // Compression of datagrams: each is a stream by itself, that nothing follows. As native/compress/datagram_codec.cc.
 
 import type { CompressOptions, EngineStats, Limits } from '../../engine.js'
+import { ROOM } from './coder.js'
 import type { Decoder } from './decoder.js'
-import { run } from './deflater.js'
+import { encodeAll } from './deflater.js'
 import { RATIO_FROM } from './inflater.js'
 import type { Method } from './methods.js'
-
-/** Where each step goes, before it is known how much it is. */
-const ROOM = Buffer.allocUnsafeSlow(64 * 1024)
 
 export class DatagramCodec {
   readonly #method: Method
@@ -32,7 +30,7 @@ export class DatagramCodec {
 
   deflate(plain: Uint8Array): Buffer {
     const encoder = this.#method.encoder(this.#options)
-    const wire = Buffer.concat(run(encoder, plain, this.#method.finish))
+    const wire = Buffer.concat(encodeAll(encoder, plain, this.#method.finish))
     encoder.close()
     return wire
   }
@@ -40,8 +38,8 @@ export class DatagramCodec {
 
 /** Bytes that a datagram of `length` bytes may inflate to. */
 function mostOf(length: number, { maxFrameSize, inflateMax, inflateRatio }: Limits): number {
-  const bounds = [maxFrameSize, inflateMax, Math.max(RATIO_FROM, inflateRatio * length)]
-  return Math.min(...bounds.filter((_, i) => [maxFrameSize, inflateMax, inflateRatio][i] !== 0))
+  const byRatio = inflateRatio === 0 ? 0 : Math.max(RATIO_FROM, inflateRatio * length)
+  return Math.min(...[maxFrameSize, inflateMax, byRatio].filter((bound) => bound > 0))
 }
 
 /** What the whole of `wire` inflates to, `most` bytes at the most. */

@@ -1,7 +1,7 @@
 // Decoders of one stream each: what has come in, what it inflates to, and whether it is over.
 
 import { constants, crc32 } from 'node:zlib'
-import type { Coder } from './coder.js'
+import { type Coder, GO_ON } from './coder.js'
 
 /**
  * more: all input is used; room: the output is full, there may be more; end: the stream is over, and input behind it is
@@ -47,8 +47,7 @@ export class PlainDecoder implements Decoder {
     const first = input[at]
     if (!this.#hasBegun && first !== undefined && !this.#accepts(first)) return 'broken'
     this.#hasBegun = true
-    // The constants of zlib and brotli for going on are the same.
-    if (!this.#coder.step(constants.Z_NO_FLUSH, input, at, output)) return 'broken'
+    if (!this.#coder.step(GO_ON, input, at, output)) return 'broken'
     this.used = this.#coder.used
     this.made = this.#coder.made
     if (this.made === output.length) return 'room'

@@ -1,14 +1,10 @@
 // What a connection sends, compressed.
 
 import type { CompressOptions, EngineStats } from '../../engine.js'
-import type { Coder } from './coder.js'
+import { type Coder, GO_ON, ROOM } from './coder.js'
 import type { Method } from './methods.js'
 
-/** Where each step goes, before it is known how much it is. */
-const ROOM = Buffer.allocUnsafeSlow(64 * 1024)
 const NOTHING = Buffer.alloc(0)
-/** What node:zlib calls going on, of each method. */
-const GO_ON = 0
 
 export class Deflater {
   readonly #counters: EngineStats
@@ -42,14 +38,14 @@ export class Deflater {
 
   #run(piece: Buffer, flush: number): Buffer[] {
     this.#coder ??= this.#method.encoder(this.#options)
-    const coded = run(this.#coder, piece, flush)
+    const coded = encodeAll(this.#coder, piece, flush)
     for (const { length } of coded) this.#counters.compressed_bytes_out += length
     return coded
   }
 }
 
-/** All that a coder makes of this. */
-export function run(coder: Coder, piece: Uint8Array, flush: number): Buffer[] {
+/** All that an encoder makes of this. */
+export function encodeAll(coder: Coder, piece: Uint8Array, flush: number): Buffer[] {
   const coded: Buffer[] = []
   for (let at = 0, made = ROOM.length; made === ROOM.length; at += coder.used) {
     if (!coder.step(flush, piece, at, ROOM)) throw new Error('no memory for compression')

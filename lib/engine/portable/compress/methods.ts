@@ -36,9 +36,10 @@ const zlibOptions = ({ level, window, memory }: CompressOptions) => ({
 const DEFLATE = { flush: constants.Z_SYNC_FLUSH, finish: constants.Z_FINISH }
 /** zstd.h: ZSTD_EndDirective, ZSTD_cParameter and ZSTD_dParameter; and what native/compress/zstd_codec.cc begins with. */
 const ZSTD = {
-  ...{ flush: 1, end: 2 },
-  ...{ level: 100, window: 101, largest: 100 },
-  ...{ usualLevel: 3, usualWindow: 18, usualLargest: 23 },
+  operation: { flush: 1, end: 2 },
+  encoder: { level: 100, window: 101 },
+  decoder: { largest: 100 },
+  usual: { level: 3, window: 18, largest: 23 },
 } as const
 const BROTLI = { level: 4, window: 18, largest: 24 } as const
 
@@ -96,20 +97,20 @@ const METHODS: Record<CompressMethod, Method> = {
     pads: false,
   },
   zstd: {
-    flush: ZSTD.flush,
-    finish: ZSTD.end,
+    flush: ZSTD.operation.flush,
+    finish: ZSTD.operation.end,
     encoder: ({ level, window }) =>
       new Coder(
         zstd().createZstdCompress({
           params: {
-            [ZSTD.level]: level < 0 ? ZSTD.usualLevel : level,
-            [ZSTD.window]: window === 0 ? ZSTD.usualWindow : window,
+            [ZSTD.encoder.level]: level < 0 ? ZSTD.usual.level : level,
+            [ZSTD.encoder.window]: window === 0 ? ZSTD.usual.window : window,
           },
         }),
       ),
     decoder: ({ inflateWindow }) => {
-      const most = inflateWindow === 0 ? ZSTD.usualLargest : inflateWindow
-      const params = { [ZSTD.largest]: most }
+      const most = inflateWindow === 0 ? ZSTD.usual.largest : inflateWindow
+      const params = { [ZSTD.decoder.largest]: most }
       return new ZstdDecoder(new Coder(zstd().createZstdDecompress({ params })))
     },
     joins: isZstdFrame,

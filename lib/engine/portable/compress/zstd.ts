@@ -1,7 +1,7 @@
 // One frame of zstd. libzstd begins with the next where one ends, and node:zlib does not tell that it has: where a
 // frame ends is read from its own lengths (RFC 8878, 3.1).
 
-import type { Coder } from './coder.js'
+import { type Coder, GO_ON } from './coder.js'
 import type { Decoder, Progress } from './decoder.js'
 
 const MAGIC = 0xfd2fb528
@@ -14,7 +14,6 @@ const RLE = 1
 /** Bytes of the content's size and of the dictionary's identity, by their flags. */
 const SIZE_BYTES = [0, 2, 4, 8] as const
 const DICTIONARY_BYTES = [0, 1, 2, 4] as const
-const GO_ON = 0
 
 type Part = 'magic' | 'length' | 'descriptor' | 'header' | 'block' | 'content' | 'checksum'
 
@@ -125,7 +124,7 @@ export class ZstdDecoder implements Decoder {
     this.#known += this.#frame.take(input, at + this.#known)
     const own = input.subarray(0, at + this.#known)
     // It may stop before its input is used up, after a block for one.
-    while (true) {
+    for (let isMoving = true; isMoving; ) {
       const room = output.subarray(this.made)
       if (!this.#coder.step(GO_ON, own, at + this.used, room)) return 'broken'
       const { used, made } = this.#coder
@@ -133,8 +132,7 @@ export class ZstdDecoder implements Decoder {
       this.made += made
       this.#known -= used
       if (this.made === output.length) return 'room'
-      if (used === 0 && made === 0) break
-      if (this.#known === 0 && made === 0) break
+      isMoving = made > 0 || (used > 0 && this.#known > 0)
     }
     this.#isWhole = this.#frame.hasEnded && this.#known === 0
     return this.#isWhole ? 'end' : 'more'
