@@ -24,7 +24,11 @@ import { parseArgs } from 'node:util'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** What tap runs a test with; its own start and its worker processes are not needed here. */
 process.env.TS_NODE_TRANSPILE_ONLY = '1'
-const TYPESCRIPT = ['--import=@tapjs/typescript/import', '--enable-source-maps']
+const TYPESCRIPT = [
+  '--import=@tapjs/typescript/import',
+  '--import=./test/plain-children.mjs',
+  '--enable-source-maps',
+]
 /** Where more cases than this fail, it is not for want of time. */
 const MOST_AGAIN = 20
 /** No run takes longer, seconds. */

@@ -1,5 +1,5 @@
 // Passes TAP through, repeats what failed, with its place, and closes with "N passed, N failed, N skipped".
-// Exit 1 where no test ran.
+// Exit 1 where a test failed, none ran, or a line "# npm test: exit status N" says that the run itself failed.
 'use strict'
 
 /** Lines of an assertion's diagnosis that are repeated at most. */
@@ -15,6 +15,8 @@ let fresh
 let diagnosed
 let margin = 0
 let last
+/** What the run itself ended with, when that was not well. */
+let exit
 
 const take = (line) => {
   const indent = /^ */.exec(line)[0].length
@@ -49,6 +51,7 @@ const take = (line) => {
     failures.push(fresh)
     return
   }
+  if (/^# npm test: exit status \d+$/.test(line)) exit = line.slice(2)
   const totals = /^# \{ (total: .*) \}$/.exec(line)
   if (totals) last = Object.fromEntries(totals[1].split(', ').map((p) => p.split(': ')))
 }
@@ -61,10 +64,13 @@ require('node:readline')
   })
   .on('close', () => {
     const n = (key) => Number(last?.[key] ?? 0)
+    if (exit !== undefined && failures.length === 0)
+      failures.push({ place: `${exit}, though no test failed`, diagnosis: [] })
+    const failed = Math.max(n('fail'), exit === undefined ? 0 : 1)
     for (const { place, diagnosis } of failures)
       console.log(`\nfailed: ${place}${diagnosis.map((l) => `\n    ${l}`).join('')}`)
     console.log(
-      `${failures.length ? '\n' : ''}${n('pass')} passed, ${n('fail')} failed, ${n('skip') + n('todo')} skipped`,
+      `${failures.length ? '\n' : ''}${n('pass')} passed, ${failed} failed, ${n('skip') + n('todo')} skipped`,
     )
-    if (n('total') === 0) process.exitCode = 1
+    if (failed > 0 || n('total') === 0) process.exitCode = 1
   })

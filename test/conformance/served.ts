@@ -54,8 +54,7 @@ export class Served {
     // A busy machine is slow to start processes; no case is about how long it takes.
     this.compress = (options['compress'] as Method | undefined) ?? 'none'
     this.startDeadlineMs = (caseFile === undefined ? 1 : 4) * DEADLINE_MS
-    // Workers are started from what is built, without the flags that compile the tests.
-    if (caseFile !== undefined) process.execArgv.length = 0
+    // Workers are started from what is built.
     const Server = caseFile === undefined ? Gaidaros : Built
     this.server = new Server({
       ...this.place(options),

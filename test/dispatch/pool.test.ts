@@ -11,9 +11,6 @@ import { Client } from '../conformance/client.js'
 import { PATIENT, until } from '../conformance/deadline.js'
 import { refuse, VARIANTS } from '../conformance/variant.js'
 
-// Workers are started without the flags that compile the tests.
-process.execArgv.length = 0
-
 const HANDLER = `
 import { threadId } from 'node:worker_threads'
 export const endRequest = 'line,strip'

@@ -16,9 +16,6 @@ import { Outbox, type Parcel, type Verdict } from '../../lib/engine/portable/dat
 import { temporary } from '../cli/command.js'
 import { brief, DEADLINE_MS, tick, until, within } from '../conformance/deadline.js'
 
-// Workers are started without the flags that compile the tests.
-process.execArgv.length = 0
-
 const TYPES = ['gthreadpool', 'thread', 'threadpool', 'proc', 'procpool'] as const
 
 async function serve(t: Test, options: GaidarosOptions = {}): Promise<Gaidaros> {

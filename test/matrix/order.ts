@@ -49,8 +49,6 @@ async function sendInPieces(client: Client, bytes: Buffer): Promise<void> {
 
 /** Asks each of `combinations`, two at a time. */
 export async function keepOrder(t: Test, combinations: readonly Combination[]): Promise<void> {
-  // Workers and server processes are started without the flags that compile the tests.
-  process.execArgv.length = 0
   t.jobs = 2
   for (const combination of combinations) {
     const reason = await unavailable(VARIANTS[combination.backend])
