@@ -24,7 +24,7 @@ export function chunkSize(
   if (!areExtensions(line, digits.length)) return 400
   const size = Number.parseInt(digits, 16)
   request.body += size
-  if (size > MOST_BYTES || request.body > bounds.body || request.at + size > LONGEST) return 413
+  if (size > MOST_BYTES || request.body > bounds.body || request.at + size > LONGEST - 2) return 413
   request.at += size
   request.phase = size === 0 ? 'trailer' : 'data'
   return FINE

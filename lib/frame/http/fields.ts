@@ -39,7 +39,8 @@ function nextField(
   take: (request: HttpProgress, name: string, value: string) => number,
   end: (request: HttpProgress, bounds: HttpBounds) => number,
 ): number {
-  const room = bounds.headers - request.fieldBytes - 2
+  // An empty line always has room.
+  const room = Math.max(0, bounds.headers - request.fieldBytes - 2)
   const line = takeLine(data, start, request, room, 431)
   if (typeof line === 'number') return line
   if (line === '') return end(request, bounds)
@@ -107,8 +108,9 @@ function connection(request: HttpProgress, value: string): number {
 
 /** Who speaks HTTP/1.0 cannot know the answer (RFC 9110, 10.1.1). */
 function expectation(request: HttpProgress, value: string): number {
+  if (request.isOld) return FINE
   if (value.toLowerCase() !== '100-continue') return 417
-  request.expects = !request.isOld
+  request.expects = true
   return FINE
 }
 

@@ -12,7 +12,7 @@ export const TEXT = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
  * The next line, without its CRLF.
- * @param limit most bytes of it, without CRLF; may be less than none: an empty line is never too long
+ * @param limit most bytes of it, without CRLF
  * @param tooLong the status that says so
  * @returns the line, or MORE, or the status that the request is refused with
  */
@@ -28,7 +28,7 @@ export function takeLine(
   const length = (end < 0 ? data.length : end) - from
   // Before anything else, so that the outcome does not depend on how the input was cut: what is too long is so
   // before its end has come. Its last byte may be the CR of its end.
-  if (length > limit + 1 && !isBlank(data, from, length)) return tooLong
+  if (length > limit + 1) return tooLong
   if (end < 0) {
     request.scanned = data.length - start
     return MORE
@@ -37,10 +37,6 @@ export function takeLine(
   request.at = end + 1 - start
   return data.toString('latin1', from, end - 1)
 }
-
-/** It may become, or is, an empty line. */
-const isBlank = (data: Buffer, from: number, length: number): boolean =>
-  length === 0 || (length === 1 && data[from] === CR)
 
 /** Without the spaces and tabs around it; other white space is content. */
 export function trimmed(text: string): string {

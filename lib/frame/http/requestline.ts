@@ -33,13 +33,12 @@ export function requestLine(
 function skipBlank(data: Buffer, start: number, request: HttpProgress, limit: number): number {
   for (;;) {
     const at = start + request.at
-    if (request.at > limit + 1) return 414
     if (at === data.length) return MORE
     if (data[at] !== CR) break
-    if (request.at > limit) return 414
     if (at + 1 === data.length) return MORE
     if (data[at + 1] !== LF) return 400
     request.at += 2
+    if (request.at > limit) return 414
   }
   request.blank = request.at
   // At once: what speaks another protocol may never send a line end.
