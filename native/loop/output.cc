@@ -118,6 +118,7 @@ void Loop::answered(Connection& connection, uint32_t count, bool end) {
   connection.flight_since = now_;
   stats_.replies += count;
   if (connection.sampled) settle_sample(connection);
+  if (connection.expecting && connection.in_flight() == 0 && !end) ask_for_body(connection);
   if (end && connection.live()) {
     end_with(connection, Reason::done);
     // Requests behind this one get no answer.
