@@ -27,6 +27,7 @@ export class Closing {
     connection.inbox.clear()
     connection.pipeline.drop()
     connection.partial = false
+    connection.expects = false
     this.#context.counters.bytes_out += connection.output.end()
     connection.socket.end()
     connection.steer()
@@ -38,6 +39,7 @@ export class Closing {
     connection.ending = reason
     connection.inbox.clear()
     connection.partial = false
+    connection.expects = false
     connection.stalled = false
     connection.steer()
     this.whenAnswered(connection)

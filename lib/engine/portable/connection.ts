@@ -100,6 +100,8 @@ export class Connection {
   /** An unfinished frame is at hand, since `frameAt`. */
   partial = false
   frameAt = 0
+  /** The client of that frame waits for 100 Continue. */
+  expects = false
   /** The request whose time is being taken. */
   sampled: number | undefined
   /** Something moved since the last sweep. */

@@ -40,6 +40,12 @@ export class Context {
     this.options = options
     this.limits = options.limits
     this.framer = options.framer.kind === 'chunk' ? undefined : makeFramer(options.framer)
+    this.framer?.limit?.(options.limits)
+  }
+
+  limit(limits: Limits): void {
+    this.limits = limits
+    this.framer?.limit?.(limits)
   }
 
   /** It has gathered output: flush it once all that goes on now is done. */

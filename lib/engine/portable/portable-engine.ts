@@ -68,7 +68,7 @@ export class PortableEngine implements PoolEngine {
     this.pool = new PortablePool(this)
     const shared = new PoolHost(this, this.pool, host)
     this.#turns = new Turns(this.#context, this.#replies, this.#closing, answers, shared)
-    this.#sweep = new Sweep(this.#context, this.#closing, this.#replies)
+    this.#sweep = new Sweep(this.#context, this.#closing, this.#replies, this.#turns)
     const arrivals = new Arrivals(this.#context, this.#closing, this.#replies, this.#turns)
     this.#opening = new Opening(this.#context, this.#closing, arrivals)
     arrivals.isSealed = this.#opening.isImplicit
@@ -207,7 +207,7 @@ export class PortableEngine implements PoolEngine {
   }
 
   setLimits(limits: Limits): void {
-    this.#context.limits = limits
+    this.#context.limit(limits)
     this.#sweep.adapt()
   }
 

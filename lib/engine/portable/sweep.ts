@@ -7,11 +7,14 @@ import type { Closing } from './closing.js'
 import type { Connection } from './connection.js'
 import type { Context } from './context.js'
 import type { Replies } from './replies.js'
+import type { Turns } from './turns.js'
 
 /** Sweeps in the shortest timeout, and bounds of the time between two, in milliseconds. */
 const SWEEPS = 8
 const SHORTEST = 5
 const LONGEST = 500
+/** Of HTTP. */
+const REQUEST_TIMEOUT = 408
 
 /** The time between two sweeps under these limits. */
 function intervalOf(limits: Limits, proxyTimeout: number, hasTls: boolean): number {
@@ -48,13 +51,15 @@ export class Sweep {
   readonly #context: Context
   readonly #closing: Closing
   readonly #replies: Replies
+  readonly #turns: Turns
   #timer: NodeJS.Timeout | undefined
   #due: NodeJS.Immediate | undefined
 
-  constructor(context: Context, closing: Closing, replies: Replies) {
+  constructor(context: Context, closing: Closing, replies: Replies, turns: Turns) {
     this.#context = context
     this.#closing = closing
     this.#replies = replies
+    this.#turns = turns
   }
 
   /** There are connections. */
@@ -101,8 +106,15 @@ export class Sweep {
     this.#look(connection, now)
     const reason =
       connection.closing === undefined ? this.#open(connection, now) : this.#last(connection, now)
-    if (reason !== undefined) this.#closing.close(connection, reason)
+    if (reason === 'frame_timeout' && this.#isAnswerable(connection))
+      this.#turns.refuse(connection, REQUEST_TIMEOUT, reason)
+    else if (reason !== undefined) this.#closing.close(connection, reason)
     else if (connection.blocked) this.#replies.level(connection)
+  }
+
+  /** Who sends a request of HTTP too slowly, and waits for no other answer, is told so. */
+  #isAnswerable(connection: Connection): boolean {
+    return this.#context.framer?.refusal !== undefined && !connection.isWaiting
   }
 
   /** Notes what has moved since the last sweep. */

@@ -1,9 +1,10 @@
 // Turns: input is cut into records, the host answers them in one call, and the answers are put on their way.
 // Each received chunk is a turn of its own; requests are cut where the chunk lies in the spool.
 
-import type { Frame, JsFramer } from '../../frame/framer.js'
+import type { Cut, Frame, JsFramer } from '../../frame/framer.js'
 import type { EngineHost } from '../engine.js'
 import { KIND } from '../layout.js'
+import type { CloseReason } from '../reasons.js'
 import type { Answers } from './answers.js'
 import type { Closing } from './closing.js'
 import type { Connection } from './connection.js'
@@ -128,14 +129,37 @@ export class Turns {
     if (room <= 0) return false
     const { buffer, start } = inbox
     const { maxFrameSize } = this.#context.limits
-    const { frames, consumed, status } = framer.cut(inbox.view(), maxFrameSize, room, inbox.state)
-    inbox.consume(consumed)
+    const cut = framer.cut(inbox.view(), maxFrameSize, room, inbox.state)
+    const { frames, status } = cut
+    inbox.consume(cut.consumed)
     this.unfinished(connection, status === 'more' && inbox.length > 0, frames.length > 0)
     if (frames.length > 0) this.#requests(connection, buffer, start, frames)
-    if (status === 'more') return false
     if (status === 'room') return true
-    this.#closing.fail(connection, status === 'too_long' ? 'frame_size' : 'frame_error')
+    if (framer.refusal !== undefined) this.#heedHttp(connection, cut)
+    else if (status !== 'more') this.#closing.fail(connection, reasonOf(cut))
     return false
+  }
+
+  /** What framer http says besides where requests end. */
+  #heedHttp(connection: Connection, cut: Cut): void {
+    const { dead, closing, ending } = connection
+    if (dead || closing !== undefined || ending !== undefined) return
+    if (cut.last) this.#closing.end(connection, 'done')
+    else if (cut.refusal !== undefined) this.refuse(connection, cut.refusal, reasonOf(cut))
+    else if (cut.expects) {
+      connection.expects = true
+      this.#replies.invite(connection)
+    }
+  }
+
+  /** Answers a request that cannot be, behind those before it; the connection has no further one. */
+  refuse(connection: Connection, status: number, reason: CloseReason): void {
+    const { framer } = this.#context
+    const sequence = connection.pipeline.next
+    this.#count(connection, 1)
+    this.#closing.end(connection, reason)
+    const bytes = framer?.refusal?.(status) ?? EMPTY
+    this.#replies.whole(connection, sequence, bytes, 0, bytes.length, false)
   }
 
   #requests(connection: Connection, slab: Buffer, base: number, frames: readonly Frame[]): void {
@@ -144,6 +168,7 @@ export class Turns {
     const first = connection.pipeline.next
     records.requests(connection, first, base, frames)
     this.#count(connection, count)
+    connection.expects = false
     this.#turn(slab, count)
     const { words } = records
     for (let i = 0; i < count && !connection.dead && connection.closing === undefined; )
@@ -263,3 +288,6 @@ export class Turns {
     if (this.#context.limits.handlerTimeout > 0) connection.mark()
   }
 }
+
+const reasonOf = ({ status }: Cut): CloseReason =>
+  status === 'too_long' ? 'frame_size' : 'frame_error'
