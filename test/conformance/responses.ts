@@ -5,7 +5,10 @@ import type { Client } from './client.js'
 /** Behind the status line, of every response but 100 Continue. */
 const DATE = /Date: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\r\n/g
 const DATE_LENGTH = 'Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n'.length
-const DATED = /^HTTP\/1\.1 [2-5]/gm
+const DATED = /^HTTP\/1\.1 [2-5]/
+const SHOWN = 400
+
+const shown = (text: string): string => JSON.stringify(text.slice(0, SHOWN))
 
 export const TEXT = 'Content-Type: text/plain; charset=utf-8\r\n'
 
@@ -28,13 +31,15 @@ export const refused = (status: string): string =>
 /** The next bytes are these responses, each with its Date. */
 export async function expectResponses(client: Client, ...responses: string[]): Promise<void> {
   const wanted = responses.join('')
-  const dates = wanted.match(DATED)?.length ?? 0
+  const dates = responses.filter((response) => DATED.test(response)).length
   const got = await client.take(Buffer.byteLength(wanted) + dates * DATE_LENGTH)
   const text = got.toString()
-  if (text.match(DATE)?.length !== (dates || undefined))
-    throw new Error(`wanted ${dates} dates in ${JSON.stringify(text)}`)
-  if (text.replace(DATE, '') !== wanted)
-    throw new Error(`got ${JSON.stringify(text)}, wanted ${JSON.stringify(wanted)}`)
+  const found = text.match(DATE)?.length ?? 0
+  if (found !== dates) throw new Error(`wanted ${dates} dates, not ${found}, in ${shown(text)}`)
+  const undated = text.replace(DATE, '')
+  if (undated === wanted) return
+  const at = [...wanted].findIndex((character, i) => character !== undated[i])
+  throw new Error(`got ${shown(undated)}, wanted ${shown(wanted)}; they differ from ${at} on`)
 }
 
 /** Writes a request and expects these responses. */
