@@ -39,6 +39,11 @@ const OFF: Limits = {
   tlsHandshakeTimeout: 0,
   inflateMax: 0,
   inflateRatio: 0,
+  httpMaxLine: 0,
+  httpMaxHeaders: 0,
+  httpMaxHeaderCount: 0,
+  httpMaxBody: 0,
+  httpMaxChunkExtension: 0,
 }
 const LINE: FramerSpec = { kind: 'delimiter', delimiter: Buffer.from('\n'), strip: false }
 const STRIPPED: FramerSpec = { ...LINE, strip: true, cr: true }

@@ -2,6 +2,7 @@
 
 import type { Connection } from '../../../lib/handler/contract.js'
 import { type Cases, misbehave } from '../case.js'
+import type { Client } from '../client.js'
 import { brief, PATIENCE_MS, PATIENT, tick, until } from '../deadline.js'
 import { Unfit } from '../unfit.js'
 
@@ -21,6 +22,18 @@ async function stalls(bytesIn: () => Promise<number>, other: () => Promise<void>
     }
   }
   return before
+}
+
+/** What has a client read until so many bytes are there, and no further than a chunk, however late the test is. */
+function reader(client: Client): (bytes: number) => void {
+  let wanted: number | undefined
+  return (bytes) => {
+    const isFirst = wanted === undefined
+    wanted = bytes
+    client.read()
+    // Behind the listener that counts what is there.
+    if (isFirst) client.socket.on('data', () => client.pending >= (wanted ?? 0) && client.stop())
+  }
 }
 
 export const backpressure: Cases = {
@@ -255,16 +268,14 @@ export const backpressure: Cases = {
     })
     const client = await served.connect({ reading: false })
     client.send('go\n')
-    let got = 0
     const began = performance.now()
-    const isEarly = () => performance.now() - began < 1.3 * PATIENCE_MS
-    while (got < BEYOND_BUFFERS) {
-      client.read()
-      const step = isEarly() ? 512 * 1024 : 2 * 1024 * 1024
-      got += (await client.take(Math.min(step, BEYOND_BUFFERS - got))).length
-      client.stop()
-      if (isEarly()) await tick(PATIENCE_MS / 20)
+    const readUpTo = reader(client)
+    while (performance.now() - began < 1.3 * PATIENCE_MS) {
+      readUpTo(client.pending + 512 * 1024)
+      await tick(PATIENCE_MS / 20)
     }
+    readUpTo(BEYOND_BUFFERS)
+    await client.take(BEYOND_BUFFERS)
     t.ok(performance.now() - began > PATIENCE_MS, 'it took longer than the timeout')
     t.equal(await served.closed('write_timeout'), 0)
   },
@@ -285,13 +296,11 @@ export const backpressure: Cases = {
     })
     const client = await served.connect({ reading: false })
     client.send('go\n')
-    let wanted = 0
+    const readUpTo = reader(client)
     // In one timeout not a third of the megabytes that the kernel has of it.
     for (let i = 1; i <= 15; i++) {
-      client.read()
-      if (i === 1) client.socket.on('data', () => client.pending >= wanted && client.stop())
+      readUpTo(client.pending + 64 * 1024)
       await tick(PATIENCE_MS / 10)
-      wanted = client.pending + 64 * 1024
     }
     t.equal(client.departure, undefined)
     t.ok(client.pending < BEYOND_BUFFERS / 2, `${client.pending} bytes in one timeout and a half`)
