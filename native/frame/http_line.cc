@@ -76,15 +76,20 @@ bool is_method(std::string_view method) {
   return std::binary_search(kMethods.begin(), kMethods.end(), method);
 }
 
-bool has_scheme(std::string_view target, std::string_view scheme) {
-  return target.size() > scheme.size() && is_word(target.substr(0, scheme.size()), scheme);
+// A URI of this scheme with a host (RFC 9110, 4.2.1), and nobody in front of it (4.2.4).
+bool is_uri(std::string_view target, std::string_view scheme) {
+  if (target.size() <= scheme.size() || !is_word(target.substr(0, scheme.size()), scheme))
+    return false;
+  const std::string_view rest = target.substr(scheme.size());
+  const std::string_view host = rest.substr(0, rest.find_first_of("/?"));
+  return !host.empty() && all_are(host, kHost);
 }
 
 bool is_target(std::string_view target, std::string_view method) {
   if (!all_are(target, kTarget)) return false;
   if (target.front() == '/') return true;
   if (target == "*") return method == "OPTIONS";
-  return has_scheme(target, "http://") || has_scheme(target, "https://");
+  return is_uri(target, "http://") || is_uri(target, "https://");
 }
 
 bool is_digit(char byte) { return byte >= '0' && byte <= '9'; }

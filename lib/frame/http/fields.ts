@@ -1,12 +1,11 @@
 // Fields of a head and of trailers (RFC 9112, 5 to 7): their syntax, and those that say where a request ends.
 
-import { TEXT, TOKEN, takeLine, trimmed } from './lines.js'
+import { HOST, TEXT, TOKEN, takeLine, trimmed } from './lines.js'
 import { FINE, type HttpBounds, type HttpProgress, LONGEST } from './progress.js'
 
 const MOST_DIGITS = 15
 const CODED = /^(?:(?:x-)?(?:gzip|compress)|deflate)$/
-/** What the host of a URI consists of (RFC 3986, 3.2.2), with its port; a comma stands between two. */
-const HOST = /^[A-Za-z0-9\-._~!$&'()*+;=:%[\]]*$/
+const HOST_FIELD = new RegExp(`^${HOST}*$`)
 
 /** Takes the next line of a head, which is a field or the head's end. */
 export function headField(
@@ -93,7 +92,7 @@ function transferEncoding(request: HttpProgress, value: string): number {
 }
 
 function host(request: HttpProgress, value: string): number {
-  if (request.hasHost || !HOST.test(value)) return 400
+  if (request.hasHost || !HOST_FIELD.test(value)) return 400
   request.hasHost = true
   return FINE
 }

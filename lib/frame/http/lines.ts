@@ -10,6 +10,9 @@ export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** What values may consist of (RFC 9110, 5.5), and quoted strings as well. */
 export const TEXT = /^[\t\x20-\x7e\x80-\xff]*$/
 
+/** What a host of a URI consists of (RFC 3986, 3.2.2), with its port; a comma would stand between two. */
+export const HOST = "[A-Za-z0-9\\-._~!$&'()*+;=:%[\\]]"
+
 /**
  * The next line, without its CRLF.
  * @param limit most bytes of it, without CRLF

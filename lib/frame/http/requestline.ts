@@ -1,6 +1,6 @@
 // The request line (RFC 9112, 3), and the blank lines in front of it.
 
-import { CR, LF, TOKEN, takeLine } from './lines.js'
+import { CR, HOST, LF, TOKEN, takeLine } from './lines.js'
 import { FINE, type HttpBounds, type HttpProgress, MORE } from './progress.js'
 
 const METHODS: ReadonlySet<string> = new Set([
@@ -12,7 +12,8 @@ const METHODS: ReadonlySet<string> = new Set([
 const SHAPE = /^([^ ]+) ([^ ]+) HTTP\/(\d\.\d)$/
 /** No fragment: that is not for servers. */
 const VISIBLE = /^[\x21\x22\x24-\x7e]+$/
-const ABSOLUTE = /^https?:\/\/./i
+/** A host is there (RFC 9110, 4.2.1), and nobody in front of it (4.2.4). */
+const ABSOLUTE = new RegExp(`^https?://${HOST}+(?:[/?]|$)`, 'i')
 
 /** Takes the request line, once it is whole. */
 export function requestLine(
