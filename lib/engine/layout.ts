@@ -57,6 +57,9 @@ export const HTTP_FLAG = {
   old: 0x4000,
 } as const
 
+/** All HTTP_FLAGs. */
+export const HTTP_FLAGS = 0x7000
+
 /** 32-bit words of one reply (dispatcher to engine); reply i answers record i of the turn. */
 export const REPLY_WORDS = 4
 export const REPLY = {

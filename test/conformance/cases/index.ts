@@ -12,6 +12,7 @@ import { errors } from './errors.js'
 import { framing } from './framing.js'
 import { halfclose } from './halfclose.js'
 import { hooks } from './hooks.js'
+import { http } from './http.js'
 import { jsframing } from './jsframing.js'
 import { keepalive } from './keepalive.js'
 import { addresses, options } from './options.js'
@@ -43,6 +44,7 @@ export const SUBJECTS: Record<string, Cases> = {
   streaming,
   batch,
   'types of requests and replies': codec,
+  http,
   connection: hooks,
   options,
   addresses,
