@@ -41,7 +41,7 @@ struct HttpLimits {
 struct HttpProgress {
   uint32_t line = 0;     // where the next line begins, or the data of the chunk ends
   uint32_t skipped = 0;  // empty lines in front of the request
-  uint32_t section = 0;  // bytes of the head's fields, or of the trailers
+  uint32_t section = 0;  // bytes of the head's fields, around the chunks so far, of the trailers
   uint32_t fields = 0;
   http::Facts facts;
   uint8_t phase = 0;

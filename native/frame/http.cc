@@ -17,6 +17,9 @@ using http::Facts;
 
 enum Phase : uint8_t { kStart, kFields, kBody, kChunkLine, kChunkData, kTrailers };
 
+constexpr uint32_t kAroundChunk = 4;  // the CRLF of its line, and that behind its data
+// What chunks may put around a body: as much as the body may be, and this.
+constexpr uint32_t kChunkAllowance = 64 * 1024;
 constexpr uint64_t kMostInChunk = uint64_t{1} << 31;
 
 enum class Step : uint8_t { more, again, whole, refused };
@@ -153,6 +156,7 @@ class Request {
     if (!facts.has(http::kIsOld | http::kHasHost)) return refuse(400);
     if (facts.has(http::kIsChunked)) {
       known_.phase = kChunkLine;
+      known_.section = 0;
       return Step::again;
     }
     if (is_too_much(facts.length) || facts.length > UINT32_MAX - known_.line) return refuse(413);
@@ -167,6 +171,12 @@ class Request {
 
   bool is_too_much(uint64_t body) const {
     return limits_.max_body > 0 ? body > limits_.max_body : body >= UINT32_MAX;
+  }
+
+  // All of it is kept until the request is whole: a body of chunks of a byte, each with an
+  // extension, would be hundreds of times what is allowed.
+  bool is_mostly_chunks() const {
+    return limits_.max_body > 0 && known_.section > uint64_t{limits_.max_body} + kChunkAllowance;
   }
 
   Step chunk_line() {
@@ -184,7 +194,9 @@ class Request {
     }
     // The sum stands where a Content-Length would.
     const uint64_t body = known_.facts.length + std::min(chunk.size, kMostInChunk + 1);
-    if (chunk.size > kMostInChunk || is_too_much(body) || known_.line + chunk.size > UINT32_MAX - 2)
+    known_.section += static_cast<uint32_t>(line_.size()) + kAroundChunk;
+    if (chunk.size > kMostInChunk || is_too_much(body) || is_mostly_chunks() ||
+        known_.line + chunk.size > UINT32_MAX - 2)
       return refuse(413);
     known_.facts.length = static_cast<uint32_t>(body);
     known_.line += static_cast<uint32_t>(chunk.size);

@@ -5,6 +5,10 @@ import { FINE, type HttpBounds, type HttpProgress, LONGEST, MORE } from './progr
 
 const MOST_DIGITS = 16
 const MOST_BYTES = 2 ** 31
+/** The line end of a chunk's line, and that behind its data. */
+const AROUND_CHUNK = 4
+/** What chunks may put around a body: as much as the body may be, and this. */
+const ALLOWANCE = 64 * 1024
 const SIZE = /^[0-9A-Fa-f]{1,16}(?=;|$)/
 const TOKEN = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
 const [QUOTE, BACKSLASH] = [34, 92]
@@ -24,7 +28,10 @@ export function chunkSize(
   if (!areExtensions(line, digits.length)) return 400
   const size = Number.parseInt(digits, 16)
   request.body += size
+  if (size > 0) request.around += line.length + AROUND_CHUNK
   if (size > MOST_BYTES || request.body > bounds.body || request.at + size > LONGEST - 2) return 413
+  // All of it is kept until the request is whole: chunks of a byte with extensions would be hundreds of times as much.
+  if (request.around > bounds.body + ALLOWANCE) return 413
   request.at += size
   request.phase = size === 0 ? 'trailer' : 'data'
   return FINE

@@ -47,8 +47,9 @@ export class HttpProgress {
   /** content-length. */
   length: number | undefined
   isChunked = false
-  /** Bytes of all chunks so far. */
+  /** Bytes of all chunks so far, and of what stands around them. */
   body = 0
+  around = 0
 
   get flags(): number {
     const last = this.closes || (this.isOld && !this.keeps) ? HTTP_FLAG.last : 0
