@@ -83,7 +83,7 @@ const RIGHT: { why: string; without: (text: string) => string }[] = [
     without: (text) => text.replace(/^proxy-connection(?=:)/gim, 'proxy-cannection'),
   },
   {
-    why: 'tabs may stand behind a Content-Length as well as spaces (RFC 9110, 5.6.3)',
+    why: 'tabs may stand behind a Content-Length as spaces may (RFC 9110, 5.6.3); Node 20 takes none',
     without: (text) =>
       text.replace(/^content-length:[ \t]*\d+[ \t]*\r$/gim, (line) => line.replaceAll('\t', ' ')),
   },

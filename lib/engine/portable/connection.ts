@@ -207,6 +207,11 @@ export class Connection {
     while (marks[0] !== undefined && (marks[0].end - head - 1) >>> 0 >= inFlight) marks.shift()
   }
 
+  /** Why it is closed where the peer does not leave: what else was wrong with it says more. */
+  get lingerReason(): CloseReason {
+    return this.closing === undefined || this.closing === 'done' ? 'linger' : this.closing
+  }
+
   /** Bytes of input that are not cut. */
   get unread(): number {
     return this.inbox.length + (this.inflater?.held ?? 0)

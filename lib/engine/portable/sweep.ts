@@ -106,15 +106,15 @@ export class Sweep {
     this.#look(connection, now)
     const reason =
       connection.closing === undefined ? this.#open(connection, now) : this.#last(connection, now)
-    if (reason === 'frame_timeout' && this.#isAnswerable(connection))
+    if (reason === 'frame_timeout' && this.#isHttp && connection.closing === undefined)
       this.#turns.refuse(connection, REQUEST_TIMEOUT, reason)
     else if (reason !== undefined) this.#closing.close(connection, reason)
     else if (connection.blocked) this.#replies.level(connection)
   }
 
-  /** Who sends a request of HTTP too slowly, and waits for no other answer, is told so. */
-  #isAnswerable(connection: Connection): boolean {
-    return this.#context.framer?.refusal !== undefined && !connection.isWaiting
+  /** Who sends a request too slowly is told so, once there is no other answer to wait for. */
+  get #isHttp(): boolean {
+    return this.#context.framer?.refusal !== undefined
   }
 
   /** Notes what has moved since the last sweep. */
@@ -146,7 +146,8 @@ export class Sweep {
         : undefined
     if (bytesIn === 0)
       return over(limits.firstByteTimeout, acceptedAt, now) ? 'first_byte_timeout' : undefined
-    if (partial) return over(limits.frameTimeout, frameAt, now) ? 'frame_timeout' : undefined
+    if (partial && !(connection.isWaiting && this.#isHttp))
+      return over(limits.frameTimeout, frameAt, now) ? 'frame_timeout' : undefined
     if (connection.isWaiting || connection.queued > 0) return undefined
     return over(limits.idleTimeout, idleAt, now) ? 'idle_timeout' : undefined
   }
@@ -162,6 +163,6 @@ export class Sweep {
       return undefined
     }
     const idle = over(limits.lingerIdleTimeout, Math.max(finAt, idleAt), now)
-    return idle || over(limits.lingerTimeout, finAt, now) ? 'linger' : undefined
+    return idle || over(limits.lingerTimeout, finAt, now) ? connection.lingerReason : undefined
   }
 }
