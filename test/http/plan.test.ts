@@ -10,7 +10,7 @@ import { HttpRequest } from '../../lib/http/request.js'
 import { Gaidaros } from '../../lib/server/gaidaros.js'
 import { Client } from '../conformance/client.js'
 import { until } from '../conformance/deadline.js'
-import { expectResponses, failed, ok } from '../conformance/responses.js'
+import { expectResponses, failed, ok } from '../conformance/http.js'
 
 const STREAMS = { datagrams: false, messages: false }
 const GET = 'GET /path HTTP/1.1\r\nHost: x\r\n\r\n'
