@@ -49,6 +49,10 @@ export class Replies {
   #out: RawBuffer
   #room = 0
   #used = 0
+  /** The text that was written last in this turn, and where: the next reply is often the same. */
+  #text: string | undefined
+  #textOffset = 0
+  #textLength = 0
   /** The slab of this turn, the memory that it lies in, and where it begins there. */
   slab: RawBuffer
   memory: ArrayBufferLike
@@ -77,6 +81,7 @@ export class Replies {
     this.#records = records
     this.#answers = replies
     this.#used = 0
+    this.#text = undefined
     // The getters of typed arrays cost as much as a request: they are asked when the buffer has changed.
     if (out !== this.#out || this.#room === 0) {
       this.#out = out as RawBuffer
@@ -225,6 +230,10 @@ export class Replies {
   }
 
   #placeText(index: number, text: string, end: boolean): void {
+    if (text === this.#text && this.#used + this.#textLength <= this.#room) {
+      this.#placeAgain(index, end)
+      return
+    }
     const { suffix, suffixOnly } = this.wrapping
     const offset = this.#used
     const most = (this.encoding === 'utf8' ? text.length * 3 : text.length) + suffix.length
@@ -237,6 +246,18 @@ export class Replies {
       this.#out.set(suffix, offset + length)
       length += suffix.length
     }
+    this.#used = offset + length
+    this.#text = text
+    this.#textOffset = offset
+    this.#textLength = length
+    this.#put(index, ANSWER.out, offset, length, end)
+  }
+
+  /** The same text once more, behind what there is: replies that lie side by side leave as one. */
+  #placeAgain(index: number, end: boolean): void {
+    const offset = this.#used
+    const length = this.#textLength
+    this.#out.copyWithin(offset, this.#textOffset, this.#textOffset + length)
     this.#used = offset + length
     this.#put(index, ANSWER.out, offset, length, end)
   }

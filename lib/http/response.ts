@@ -37,17 +37,24 @@ const SHORT = 4096
 
 /** Heads of short texts, by their length, for as long as their Date is right. */
 let heads: (string | undefined)[] = []
+/** The last short text, and its response. */
+let lastText: string | undefined
+let lastResponse = ''
 withEachDate(() => {
   heads = []
+  lastText = undefined
 })
 
 /** The response to a plain request, which keeps its connection: 200 and a text. */
 export function writeText(text: string): string {
+  if (text === lastText) return lastResponse
   const length = Buffer.byteLength(text)
   if (length >= SHORT) return textHead(length) + text
   const head = heads[length] ?? textHead(length)
   heads[length] = head
-  return head + text
+  lastText = text
+  lastResponse = head + text
+  return lastResponse
 }
 
 const textHead = (length: number): string =>
