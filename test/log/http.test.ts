@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { temporary } from '../cli/command.js'
 import { unavailable } from '../conformance/available.js'
-import { failed, ok } from '../conformance/responses.js'
+import { failed, ok } from '../conformance/http.js'
 import { refuse, VARIANTS } from '../conformance/variant.js'
 import { type Start, startOn, told } from './served.js'
 

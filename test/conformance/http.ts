@@ -1,5 +1,7 @@
-// Responses of HTTP as a client sees them, to the byte but for what the clock says.
+// HTTP as a client speaks it: requests, and responses to the byte but for what the clock says.
 
+import type { HttpRequest } from '../../lib/http/request.js'
+import type { Context } from './case.js'
 import type { Client } from './client.js'
 
 /** Behind the status line, of every response but 100 Continue. */
@@ -50,4 +52,34 @@ export async function askHttp(
 ): Promise<void> {
   client.send(request)
   await expectResponses(client, ...responses)
+}
+
+export const get = (target: string, fields = ''): string =>
+  `GET ${target} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`
+export const post = (body: string, fields = ''): string =>
+  `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${fields}\r\n${body}`
+export const chunked = (body: string): string =>
+  `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${body}`
+export const large = (bytes: number): string => 'x'.repeat(bytes)
+
+/** A server of HTTP. */
+export const serve = (
+  ctx: Context,
+  handleRequest: (request: HttpRequest, connection: never) => unknown,
+  more = {},
+) => ctx.serve({ endRequest: 'http', handleRequest, ...more })
+
+/** Requests to /slow are answered when release() is called, others with their body. */
+export function gated() {
+  const waiting: (() => void)[] = []
+  return {
+    handle: (request: HttpRequest): unknown =>
+      request.path === '/slow'
+        ? new Promise((resolve) => waiting.push(() => resolve('slow')))
+        : request.text(),
+    waiting: () => waiting.length,
+    release: () => {
+      for (const go of waiting.splice(0)) go()
+    },
+  }
 }
