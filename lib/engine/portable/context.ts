@@ -48,6 +48,13 @@ export class Context {
     this.framer?.limit?.(limits)
   }
 
+  /** `count` further requests of it are in flight. */
+  opened(connection: Connection, count: number): void {
+    connection.pipeline.open(count)
+    connection.requests += count
+    this.counters.requests += count
+  }
+
   /** It has gathered output: flush it once all that goes on now is done. */
   soil(connection: Connection): void {
     if (connection.dirty || connection === this.current) return

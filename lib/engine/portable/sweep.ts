@@ -6,15 +6,13 @@ import type { CloseReason } from '../reasons.js'
 import type { Closing } from './closing.js'
 import type { Connection } from './connection.js'
 import type { Context } from './context.js'
+import type { Http } from './http.js'
 import type { Replies } from './replies.js'
-import type { Turns } from './turns.js'
 
 /** Sweeps in the shortest timeout, and bounds of the time between two, in milliseconds. */
 const SWEEPS = 8
 const SHORTEST = 5
 const LONGEST = 500
-/** Of HTTP. */
-const REQUEST_TIMEOUT = 408
 
 /** The time between two sweeps under these limits. */
 function intervalOf(limits: Limits, proxyTimeout: number, hasTls: boolean): number {
@@ -51,15 +49,15 @@ export class Sweep {
   readonly #context: Context
   readonly #closing: Closing
   readonly #replies: Replies
-  readonly #turns: Turns
+  readonly #http: Http
   #timer: NodeJS.Timeout | undefined
   #due: NodeJS.Immediate | undefined
 
-  constructor(context: Context, closing: Closing, replies: Replies, turns: Turns) {
+  constructor(context: Context, closing: Closing, replies: Replies, http: Http) {
     this.#context = context
     this.#closing = closing
     this.#replies = replies
-    this.#turns = turns
+    this.#http = http
   }
 
   /** There are connections. */
@@ -106,15 +104,10 @@ export class Sweep {
     this.#look(connection, now)
     const reason =
       connection.closing === undefined ? this.#open(connection, now) : this.#last(connection, now)
-    if (reason === 'frame_timeout' && this.#isHttp && connection.closing === undefined)
-      this.#turns.refuse(connection, REQUEST_TIMEOUT, reason)
+    if (reason === 'frame_timeout' && this.#http.isFramer && connection.closing === undefined)
+      this.#http.late(connection)
     else if (reason !== undefined) this.#closing.close(connection, reason)
     else if (connection.blocked) this.#replies.level(connection)
-  }
-
-  /** Who sends a request too slowly is told so, once there is no other answer to wait for. */
-  get #isHttp(): boolean {
-    return this.#context.framer?.refusal !== undefined
   }
 
   /** Notes what has moved since the last sweep. */
@@ -146,7 +139,8 @@ export class Sweep {
         : undefined
     if (bytesIn === 0)
       return over(limits.firstByteTimeout, acceptedAt, now) ? 'first_byte_timeout' : undefined
-    if (partial && !(connection.isWaiting && this.#isHttp))
+    // Who speaks HTTP is told so, once there is no other answer to come.
+    if (partial && !(connection.isWaiting && this.#http.isFramer))
       return over(limits.frameTimeout, frameAt, now) ? 'frame_timeout' : undefined
     if (connection.isWaiting || connection.queued > 0) return undefined
     return over(limits.idleTimeout, idleAt, now) ? 'idle_timeout' : undefined

@@ -1,14 +1,14 @@
 // Turns: input is cut into records, the host answers them in one call, and the answers are put on their way.
 // Each received chunk is a turn of its own; requests are cut where the chunk lies in the spool.
 
-import type { Cut, Frame, JsFramer } from '../../frame/framer.js'
+import type { Frame, JsFramer } from '../../frame/framer.js'
 import type { EngineHost } from '../engine.js'
 import { KIND } from '../layout.js'
-import type { CloseReason } from '../reasons.js'
 import type { Answers } from './answers.js'
 import type { Closing } from './closing.js'
 import type { Connection } from './connection.js'
 import type { Context, Event } from './context.js'
+import { type Http, reasonOf } from './http.js'
 import { MAX_RECORDS, Records } from './records.js'
 import type { Replies } from './replies.js'
 
@@ -24,6 +24,7 @@ export class Turns {
   readonly #replies: Replies
   readonly #closing: Closing
   readonly #answers: Answers
+  readonly #http: Http
   readonly #host: EngineHost
   /** The turn whose promises run: its records, 0 where it is several turns, and when it began. */
   #behind: { count: number; began: number } | undefined
@@ -33,12 +34,14 @@ export class Turns {
     replies: Replies,
     closing: Closing,
     answers: Answers,
+    http: Http,
     host: EngineHost,
   ) {
     this.#context = context
     this.#replies = replies
     this.#closing = closing
     this.#answers = answers
+    this.#http = http
     this.#host = host
   }
 
@@ -71,15 +74,9 @@ export class Turns {
 
   /** `count` further requests were cut above, and are in flight. */
   opened(connection: Connection, count: number): void {
-    this.#count(connection, count)
+    this.#context.opened(connection, count)
     const last = (connection.pipeline.next - 1) >>> 0
     if (count > 0) this.#context.timing.expectLate(connection, last, count)
-  }
-
-  #count(connection: Connection, count: number): void {
-    connection.pipeline.open(count)
-    connection.requests += count
-    this.#context.counters.requests += count
   }
 
   /** Notes whether a frame is unfinished; its time runs from its first byte. */
@@ -135,31 +132,9 @@ export class Turns {
     this.unfinished(connection, status === 'more' && inbox.length > 0, frames.length > 0)
     if (frames.length > 0) this.#requests(connection, buffer, start, frames)
     if (status === 'room') return true
-    if (framer.refusal !== undefined) this.#heedHttp(connection, cut)
+    if (this.#http.isFramer) this.#http.heed(connection, cut)
     else if (status !== 'more') this.#closing.fail(connection, reasonOf(cut))
     return false
-  }
-
-  /** What framer http says besides where requests end. */
-  #heedHttp(connection: Connection, cut: Cut): void {
-    const { dead, closing, ending } = connection
-    if (dead || closing !== undefined || ending !== undefined) return
-    if (cut.last) this.#closing.end(connection, 'done')
-    else if (cut.refusal !== undefined) this.refuse(connection, cut.refusal, reasonOf(cut))
-    else if (cut.expects) {
-      connection.expects = true
-      this.#replies.invite(connection)
-    }
-  }
-
-  /** Answers a request that cannot be, behind those before it; the connection has no further one. */
-  refuse(connection: Connection, status: number, reason: CloseReason): void {
-    const { framer } = this.#context
-    const sequence = connection.pipeline.next
-    this.#count(connection, 1)
-    this.#closing.end(connection, reason)
-    const bytes = framer?.refusal?.(status) ?? EMPTY
-    this.#replies.whole(connection, sequence, bytes, 0, bytes.length, false)
   }
 
   #requests(connection: Connection, slab: Buffer, base: number, frames: readonly Frame[]): void {
@@ -167,7 +142,7 @@ export class Turns {
     const count = frames.length
     const first = connection.pipeline.next
     records.requests(connection, first, base, frames)
-    this.#count(connection, count)
+    this.#context.opened(connection, count)
     connection.expects = false
     this.#turn(slab, count)
     const { words } = records
@@ -288,6 +263,3 @@ export class Turns {
     if (this.#context.limits.handlerTimeout > 0) connection.mark()
   }
 }
-
-const reasonOf = ({ status }: Cut): CloseReason =>
-  status === 'too_long' ? 'frame_size' : 'frame_error'
