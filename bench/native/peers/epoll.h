@@ -1,25 +1,30 @@
-/* The loop of the C servers on epoll: one thread, at most 2.1 syscalls a request (recv and send, and one
- * epoll_wait for many). A program includes it where EDGE is 1 or 0, and says how bytes are answered.
+/* The loop of the C servers on epoll: one thread, at most 2.1 syscalls a request (recv and send,
+ * and one epoll_wait for many). A program includes it where EDGE is 1 or 0, and says how bytes are
+ * answered.
  *
- * A short read is taken as "empty" unless the peer has shut down, which spares the recv that would say EAGAIN. */
+ * A short read is taken as "empty" unless the peer has shut down, which spares the recv that would
+ * say EAGAIN. */
 #ifndef GAIDAROS_BENCH_EPOLL_H
 #define GAIDAROS_BENCH_EPOLL_H
 
-#include "listen.h"
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "listen.h"
+
 enum { kEvents = 512, kRecvBytes = 65536, kMaxDescriptors = 1 << 20 };
 
-/* The program's own. Answers a chunk: 1 when all of it went out, 0 when some waits, -1 when the connection is to go. */
+/* The program's own. Answers a chunk: 1 when all of it went out, 0 when some waits, -1 when the
+ * connection is to go. */
 static int answer(int fd, const char *bytes, size_t length);
 /* The program's own. Frees what it keeps of a connection that goes. */
 static void forget(int fd);
 
-/* Bytes that the kernel did not take; nothing more is read from that connection until they are out. */
+/* Bytes that the kernel did not take; nothing more is read from that connection until they are out.
+ */
 struct pending {
   char *bytes;
   size_t offset, length;
@@ -47,8 +52,10 @@ static void accept_all(int listener) {
   for (int i = 0; i < 64; i++) {
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;
-    if (fd >= kMaxDescriptors) close(fd);
-    else watch(EPOLL_CTL_ADD, fd, EPOLLIN);
+    if (fd >= kMaxDescriptors)
+      close(fd);
+    else
+      watch(EPOLL_CTL_ADD, fd, EPOLLIN);
   }
 }
 
@@ -111,8 +118,10 @@ static void serve_all(int port) {
     int count = epoll_wait(poller, events, kEvents, -1);
     if (count < 0 && errno != EINTR) fail("epoll_wait");
     for (int i = 0; i < count; i++) {
-      if (events[i].data.fd == listener) accept_all(listener);
-      else serve(events[i].data.fd, events[i].events);
+      if (events[i].data.fd == listener)
+        accept_all(listener);
+      else
+        serve(events[i].data.fd, events[i].events);
     }
   }
 }
