@@ -1302,17 +1302,27 @@ t.test('http', async (t) => {
     await until('the reply', () => two.text === '</>')
   })
 
-  t.test('a connection that the handler ends has no refusal behind it', async (t) => {
-    const respond: Respond = ({ kind, slot, generation }, engine) => {
-      if ((kind & 0xff) === KIND.request) engine.end(slot, generation)
-      return (kind & 0xff) === KIND.request ? 'reply' : ANSWER.none
+  t.test('a connection that the handler ends has no refusal and no 100 Continue', async (t) => {
+    const respond: Respond = ({ kind, slot, generation, bytes }, engine) => {
+      if ((kind & 0xff) !== KIND.request) return ANSWER.none
+      if (bytes.includes('/end')) engine.end(slot, generation)
+      return ANSWER.later
     }
-    const { host, client } = await serve(t, respond, HTTP)
-    const one = client()
-    one.socket.end(`${get('/')}no request\r\n`)
-    await until('the end', () => one.ended && host.reasons.length === 1)
-    t.equal(one.text, 'reply')
-    t.strictSame(host.reasons, ['done'])
+    const { engine, host, client } = await serve(t, respond, HTTP)
+    const [one, two] = [client(), client()]
+    one.socket.end(`${get('/end')}no request\r\n`)
+    await until('the request', () => engine.stats().requests === 1)
+    two.socket.write(get('/') + post('Expect: 100-continue\r\nContent-Length: 2\r\n'))
+    await until('the request', () => engine.stats().requests === 2)
+    const [first, second] = host.seen as [Seen, Seen]
+    engine.end(second.slot, second.generation)
+    for (const { slot, generation } of [first, second])
+      engine.reply(slot, generation, 0, Buffer.from('reply'), 0)
+    await until('the ends', () => one.ended && two.ended)
+    two.socket.end()
+    await until('the reasons', () => host.reasons.length === 2)
+    t.strictSame([one.text, two.text], ['reply', 'reply'])
+    t.strictSame(host.reasons, ['done', 'done'])
   })
 
   t.test(
@@ -1356,19 +1366,19 @@ t.test('http', async (t) => {
     one.socket.end()
     await until('the reason', () => host.reasons.length === 1)
     t.match(engine.stats(), { requests: 2, replies: 2, closed: { frame_timeout: 1 } })
-    // As long as another answer is to come, nobody is told anything else.
-    two.socket.write(`${get('/later')}GET /`)
+    // As long as another answer is to come, there is time.
+    two.socket.write(`${get('/later')}GET /b`)
     await until('the request', () => engine.stats().requests === 3)
     three.socket.write('GET /')
     await until('the end of another', () => three.ended)
     t.match(three.text, refused(408))
-    t.equal(two.text, '')
-    t.equal(two.gone, false)
+    two.socket.write(' HTTP/1.1\r\nHost: a\r\n\r\nGET /')
+    await until('the request', () => host.texts.includes(get('/b')))
     const { slot, generation } = host.of(KIND.request).at(-1) as Seen
     engine.reply(slot, generation, 0, Buffer.from('<late>'), 0)
     await until('the end', () => two.ended)
-    t.equal(two.text.slice(0, 6), '<late>')
-    t.match(two.text.slice(6), refused(408))
+    t.equal(two.text.slice(0, 10), '<late></b>')
+    t.match(two.text.slice(10), refused(408))
   })
 
   t.test('what half-close leaves unfinished is dropped', async (t) => {

@@ -27,7 +27,6 @@ export class Closing {
     connection.inbox.clear()
     connection.pipeline.drop()
     connection.partial = false
-    connection.expects = false
     this.#context.counters.bytes_out += connection.output.end()
     connection.socket.end()
     connection.steer()

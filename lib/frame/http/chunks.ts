@@ -9,7 +9,7 @@ const MOST_BYTES = 2 ** 31
 const AROUND_CHUNK = 4
 /** What chunks may put around a body: as much as the body may be, and this. */
 const ALLOWANCE = 64 * 1024
-const SIZE = /^[0-9A-Fa-f]{1,16}(?=;|$)/
+const SIZE = /^[0-9A-Fa-f]{1,16}/
 const TOKEN = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y
 const [QUOTE, BACKSLASH] = [34, 92]
 
