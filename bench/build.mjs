@@ -3,14 +3,14 @@
 //   node bench/build.mjs [NAME...]     all of them without a name; exit 1 when one of those named fails
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { argv, env, exit } from 'node:process'
+import { argv, env, exit, pid } from 'node:process'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const BENCH = fileURLToPath(new URL('.', import.meta.url))
 const NATIVE = join(BENCH, 'native')
-const PEER_HEADERS = ['ring.h', 'peers/listen.h']
+const PEER_HEADERS = ['ring.h', 'peers/listen.h', 'peers/epoll.h']
 
 const cpp = { command: env['CXX'] ?? 'g++', flags: ['-std=c++20', '-O2', '-march=native', '-Wall', '-Wextra', '-pthread'] }
 const c = { command: env['CC'] ?? 'cc', flags: ['-std=gnu11', '-O2', '-march=native', '-Wall', '-Wextra'] }
@@ -30,6 +30,7 @@ const PROGRAMS = {
   'loadgen-tls': { ...generator, define: ['-DBENCH_TLS=1'], libraries: ['-lssl', '-lcrypto'] },
   'raw-epoll-edge': { ...c, sources: ['peers/raw-epoll.c'], headers: PEER_HEADERS, define: ['-DEDGE=1'] },
   'raw-epoll-level': { ...c, sources: ['peers/raw-epoll.c'], headers: PEER_HEADERS, define: ['-DEDGE=0'] },
+  'raw-http': { ...c, sources: ['peers/raw-http.c'], headers: PEER_HEADERS, define: ['-DEDGE=1'] },
   'raw-uring': { ...c, sources: ['peers/raw-uring.c'], headers: PEER_HEADERS },
   'raw-udp': { ...c, sources: ['peers/raw-udp.c'], headers: PEER_HEADERS },
   'raw-tls': { ...c, sources: ['peers/raw-tls.c'], headers: PEER_HEADERS, libraries: ['-lssl', '-lcrypto'] },
@@ -61,8 +62,12 @@ export function build(name) {
   mkdirSync(join(BENCH, 'build'), { recursive: true })
   const { command, flags, sources, define = [], libraries = [] } = program
   const files = sources.map((source) => join(NATIVE, source))
-  const args = [...flags, ...define, ...files, '-o', programPath(name), ...libraries]
+  // Renamed when it is whole: another process may build the same, or run it.
+  const made = `${programPath(name)}.${pid}`
+  const args = [...flags, ...define, ...files, '-o', made, ...libraries]
   const { status, error, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 120_000 })
+  if (status === 0) renameSync(made, programPath(name))
+  else rmSync(made, { force: true })
   if (error) return `${command}: ${error.message}`
   return status === 0 ? '' : `${command} failed: ${firstError(stderr)}`
 }

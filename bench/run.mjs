@@ -20,8 +20,8 @@ import { describePeers, describeRepeats, floorTable, judge, progress, summarize,
 import { runTls } from './lib/tls.mjs'
 
 const USAGE = `node bench/run.mjs [options]
-  --suite NAME       engine (default), udp, tls, compression, dispatch: handlers elsewhere, scaling: two of them
-                     beside one
+  --suite NAME       engine (default), udp, tls, compression, http, dispatch: handlers elsewhere, scaling: two of
+                     them beside one
   --cell NxD         connections x requests in flight on each; repeatable, commas work (64x1 1000x1 64x16 1x1)
   --peer NAME        only these beside the reference; repeatable, commas work
   --rounds N         interleaved rounds (9)

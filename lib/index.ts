@@ -22,6 +22,11 @@ export type {
   ReplyValue,
   SplitRequest,
 } from './handler/contract.js'
+export type { HttpHeadersInit, HttpHeaderValue } from './http/fields.js'
+export { HttpHeaders } from './http/headers.js'
+export { json } from './http/json.js'
+export { HttpRequest } from './http/request.js'
+export type { BodyPieces, HttpResponse } from './http/response.js'
 export type { LogFields, Logger, LogLevel } from './log/logger.js'
 export type { LogOptions, Reopened } from './log/logs.js'
 export type { HandlerClass, Settings } from './options/index.js'

@@ -9,10 +9,14 @@ const SECURE = ['tls-edge', 'tls-completion']
 const SECURE_PEERS = ['raw-tls', 'bun-tls']
 const SERVERS = ['edge', 'level', 'completion', 'portable']
 const BATCH = ['edge-batch', 'completion-batch']
+const HTTP_PEERS = ['node-http', 'bun-http', 'uws-http']
+const HTTP = ['http-edge', 'http-level', 'http-completion', 'http-portable', 'http-edge-batch', 'http-completion-batch']
 const ELSEWHERE = ['edge-threadpool', 'edge-procpool', 'postmessage-batch', 'postmessage-request', 'ipc-batch']
 
 const engineFloor = (cell, peer, atLeast, against = 'raw-epoll-edge') => ({ cell, peer, atLeast, against })
 const secureCeilings = (cell, atMost) => SECURE.map((peer) => ({ cell, peer, atMost }))
+const httpFloors = (cell, atLeast) =>
+  ['http-edge', 'http-completion'].map((peer) => ({ cell, peer, atLeast, against: 'raw-http' }))
 const dispatchFloor = (cell, peer, atLeast) => ({ cell, peer, atLeast, against: 'edge' })
 
 /**
@@ -99,6 +103,16 @@ export const SUITES = {
       { cell: '1x1', peer: 'gzip-edge', atLeast: 1, against: 'node-gzip' },
       { cell: '1x1', peer: 'gzip-completion', atLeast: 1, against: 'node-gzip' },
     ],
+  },
+  http: {
+    what: 'Hello, World! over HTTP/1.1 against a server written by hand',
+    reference: 'raw-http',
+    pinned: true,
+    block: false,
+    /** Bytes of the generator's request, which is always the same. */
+    size: 35,
+    cells: { '64x1': [...HTTP_PEERS, ...HTTP], '64x16': [...HTTP_PEERS, ...HTTP] },
+    floors: [...httpFloors('64x1', 1), ...httpFloors('64x16', 0.8)],
   },
   dispatch: {
     what: 'the same handler in the loop and in a worker, all on one core',

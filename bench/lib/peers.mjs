@@ -29,11 +29,12 @@ const BUSY = ['--busy-poll', '50us']
 const secure = (options, what) => gaidaros('big', ['--tls-cert', files.cert, '--tls-key', files.key, ...options], what)
 
 const elsewhere = (handler, options, what) => ({ ...gaidaros(handler, options, what), crowded: true })
+const http = (handler, options, what) => gaidaros(handler, options, what, 'http')
 const spinning = (options, what) => elsewhere('spin', ['-T', 'edge', ...options], what)
 
 /**
- * Name → what it is, its command line, the line that tells its port, the response it gives. `crowded`: it has threads or
- * processes that wait for each other's core by design.
+ * Name → what it is, its command line, the line that tells its port, the response it gives (the generator's
+ * `--expect`). `crowded`: it has threads or processes that wait for each other's core by design.
  */
 export const PEERS = {
   'raw-epoll-edge': program('raw-epoll-edge', 'C by hand, epoll edge-triggered: the reference'),
@@ -90,6 +91,31 @@ export const PEERS = {
   },
   'gzip-edge': gaidaros('text', ['-z', 'gzip', '-T', 'edge'], 'gaidaros -z gzip'),
   'gzip-completion': gaidaros('text', ['-z', 'gzip', '-T', 'completion'], 'gaidaros completion -z gzip'),
+  'raw-http': { ...program('raw-http', 'HTTP in C by hand, epoll edge-triggered: the reference'), expect: 'http' },
+  'node-http': {
+    what: 'node:http',
+    expect: 'http',
+    command: [execPath, path('../peers/node-http.mjs'), '0'],
+    ready: READY,
+  },
+  'bun-http': {
+    what: 'Bun.serve',
+    expect: 'http',
+    command: [env['BUN'] ?? 'bun', path('../peers/bun-http.mjs'), '0'],
+    ready: READY,
+  },
+  'uws-http': {
+    what: 'uWebSockets.js',
+    expect: 'http',
+    command: [execPath, path('../peers/uws-http.mjs'), '0'],
+    ready: READY,
+  },
+  'http-edge': http('http', ['-T', 'edge'], 'gaidaros edge, handler returns the body'),
+  'http-level': http('http', ['-T', 'level'], 'gaidaros level, the same handler'),
+  'http-completion': http('http', ['-T', 'completion'], 'gaidaros completion, the same handler'),
+  'http-edge-batch': http('http-batch', ['-T', 'edge'], 'gaidaros edge, handle_batch, whole responses'),
+  'http-completion-batch': http('http-batch', ['-T', 'completion'], 'gaidaros completion, the same handler'),
+  'http-portable': http('http', ['--engine', 'portable'], 'gaidaros on node:net'),
   'edge-threadpool': elsewhere('echo', ['-T', 'edge', '-X', 'threadpool', '-n', '1'], 'the handler of edge in a worker thread'),
   'edge-procpool': elsewhere('echo', ['-T', 'edge', '-X', 'procpool', '-n', '1'], 'the handler of edge in a worker process'),
   'postmessage-batch': elsewhere('postmessage-batch', ['-T', 'edge'], 'the same by hand: a postMessage a turn'),

@@ -29,7 +29,7 @@ async function ready(child, pattern) {
 /** The line that names the error, when there is one; a stack trace says little in a table. */
 function lastWords(text) {
   const lines = text.trim().split('\n').map((line) => line.trim())
-  return (lines.find((line) => /error\b.*:|^gaidaros: /i.test(line)) ?? lines[0]).slice(0, 300)
+  return (lines.find((line) => /error\b.*:|^gaidaros: (?!warning)/i.test(line)) ?? lines[0]).slice(0, 300)
 }
 
 /**

@@ -21,12 +21,11 @@ const CODERS: Readonly<Record<Compress, readonly string[]>> = {
   brotli: ['brotli -c', 'brotli -dc'],
 }
 
-function attempt(
-  place: Address,
-  { takesLines, datagrams, messages, zmq, secure, compress = 'none' }: Requests,
-): string {
+function attempt(place: Address, requests: Requests): string {
+  const { takesLines, http, datagrams, messages, zmq, secure, compress = 'none' } = requests
   const { address, family, port } = place
   if (zmq) return zmqClient(place)
+  if (http && compress === 'none' && family !== 'vsock') return httpClient(place, secure)
   const [pack, unpack] = CODERS[compress]
   const isCoded = pack !== undefined
   // -w 1: most kinds of nc would wait on after the answer. -N: both streams of what is compressed come to their end.
@@ -69,6 +68,17 @@ function zmqClient({ address, family, port }: Address): string {
   return `python3 -c 'import zmq; s = zmq.Context().socket(zmq.REQ); ${ipv6}s.connect("${to}"); s.send(b"hello"); print(s.recv())'`
 }
 
+/** Whoever tries it has hardly a certificate that anybody vouches for. */
+function httpClient({ address, family, port }: Address, secure: boolean): string {
+  const curl = secure ? 'curl -k https://' : 'curl http://'
+  const host = ANY.get(address) ?? address
+  if (family === 'IPv6') return `${curl}[${host}]:${port}/`
+  if (family !== 'unix') return `${curl}${host}:${port}/`
+  const isAbstract = address.startsWith('@')
+  const path = address.slice(isAbstract ? 1 : 0)
+  return `${curl}localhost/ --${isAbstract ? 'abstract-unix-socket' : 'unix-socket'} ${path}`
+}
+
 /** It ends when the server ends the connection. */
 function secureClient({ address, family, port }: Address): string {
   const host = ANY.get(address) ?? address
@@ -81,6 +91,8 @@ export interface Serving {
   addresses: readonly Address[]
   /** Requests are lines, as far as the options say. */
   takesLines: boolean
+  /** They are those of HTTP. */
+  http?: boolean
   datagrams: boolean
   messages: boolean
   /** They are messages of ZeroMQ. */

@@ -123,6 +123,7 @@ class Foreground implements SignalTargets {
       const { tlsMode, protocol, compress } = this.#settings
       const requests = {
         takesLines: takesLines(this.#settings),
+        http: takesHttp(this.#settings),
         datagrams: isDatagram(this.#settings),
         messages: hasMessages(this.#settings),
         zmq: protocol === 'zmq',
@@ -320,4 +321,10 @@ function takesLines({ handlerModule, endRequest, splitRequest }: Settings): bool
   const framing = splitRequest || endRequest
   if (framing) return typeof framing === 'string' && /^line\b/.test(framing)
   return handlerModule === ''
+}
+
+/** As far as the options say. */
+function takesHttp(settings: Settings): boolean {
+  const { splitRequest, endRequest } = settings
+  return (splitRequest || endRequest) === 'http' && !isDatagram(settings) && !hasMessages(settings)
 }

@@ -5,8 +5,11 @@ import { misuse } from '../errors.js'
 import type { Bytes, DecodeRequest, EncodeResponse, EncodingName } from '../handler/contract.js'
 import { type RawBuffer, slabUse, View } from './view.js'
 
-/** Makes the request of bytes [start, end) of `buffer`; a throw is an error of the handler. */
-export type ReadRequest = (buffer: RawBuffer, start: number, end: number) => unknown
+/**
+ * Makes the request of bytes [start, end) of `buffer`; a throw is an error of the handler.
+ * @param flags HTTP_FLAG
+ */
+export type ReadRequest = (buffer: RawBuffer, start: number, end: number, flags: number) => unknown
 
 /** Encodings that turn strings into bytes. */
 export type TextEncoding = Exclude<EncodingName, 'json'>

@@ -3,20 +3,22 @@
 
 import { endpoint } from '../engine/endpoint.js'
 import type { Engine, EngineHost } from '../engine/engine.js'
-import { ANSWER, KIND, RECORD, RECORD_BIG, RECORD_WORDS, REPLY_WORDS } from '../engine/layout.js'
+import {
+  ANSWER,
+  HTTP_FLAGS,
+  KIND,
+  RECORD,
+  RECORD_BIG,
+  RECORD_WORDS,
+  REPLY_WORDS,
+} from '../engine/layout.js'
 import { ABNORMAL, type CloseReason, REASONS } from '../engine/reasons.js'
 import { misuse } from '../errors.js'
 import type { AccessLog } from '../log/access.js'
 import type { Log } from '../log/log.js'
 import { knowingWhoAsks } from './asking.js'
 import { type BatchParts, batchLoop } from './batchloop.js'
-import {
-  type ReadRequest,
-  readView,
-  requestReader,
-  responseEncoder,
-  textEncoding,
-} from './codec.js'
+import { type ReadRequest, readView, responseEncoder, textEncoding } from './codec.js'
 import { Connections } from './connections.js'
 import { Failures } from './failures.js'
 import { Framing } from './framing.js'
@@ -24,7 +26,7 @@ import { tellLedger, type WorkerJournal } from './journal.js'
 import { Ledger } from './ledger.js'
 import { loggedBatchLoop, loggedLoop } from './loggedloops.js'
 import { bytesLoop, decodedLoop, type Loop, type LoopParts } from './loops.js'
-import type { HandlerPlan } from './plan.js'
+import { type HandlerPlan, readerOf } from './plan.js'
 import { Replies } from './replies.js'
 import { reportStall } from './stalls.js'
 import { type RawBuffer, slabUse } from './view.js'
@@ -68,7 +70,7 @@ export class Dispatcher implements EngineHost {
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#plan = this.#asked(options.plan)
-    this.#read = requestReader(options.plan.decodeRequest) ?? readView
+    this.#read = readerOf(options.plan) ?? readView
     this.failures = new Failures(options.log, options.fatal, options.onFailure)
   }
 
@@ -95,7 +97,7 @@ export class Dispatcher implements EngineHost {
       )
     const before = this.#plan
     this.#plan = this.#asked(plan)
-    this.#read = requestReader(plan.decodeRequest) ?? readView
+    this.#read = readerOf(plan) ?? readView
     if (this.#engine && this.#connections) this.#begin(this.#engine, this.#connections)
     return (['opened', 'closed'] as const).filter((hook) => plan[hook] && !before[hook])
   }
@@ -123,6 +125,7 @@ export class Dispatcher implements EngineHost {
       encoding: textEncoding(plan.decodeRequest, plan.encodeResponse),
       wrapping: wrappingOf(plan),
       keepalive: plan.keepalive,
+      apology: plan.apology,
     })
     this.#loop = this.#chooseLoop(connections, this.#replies)
   }
@@ -175,7 +178,7 @@ export class Dispatcher implements EngineHost {
     if (handleRequest === undefined) throw new TypeError('plan without a handler')
     if (ledger !== undefined) return loggedLoop({ ledger, connections, other })
     const parts: LoopParts = { replies, connections, handle: handleRequest, seesConnection, other }
-    const read = requestReader(this.#plan.decodeRequest)
+    const read = readerOf(this.#plan)
     return read === undefined ? bytesLoop(parts) : decodedLoop(parts, read)
   }
 
@@ -243,7 +246,8 @@ export class Dispatcher implements EngineHost {
     const { handleRequest, seesConnection } = this.#plan
     if (handleRequest === undefined) return
     try {
-      const request = this.#read(...this.#bytesOf(at))
+      const flags = (this.#engine?.records[at] ?? 0) & HTTP_FLAGS
+      const request = this.#read(...this.#bytesOf(at), flags)
       const connection = seesConnection ? this.#connections?.get(slot, generation) : undefined
       if (connection) connection.request = this.#engine?.records[at + RECORD.sequence]
       // A handler that never looks at its connection is called without one.

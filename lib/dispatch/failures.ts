@@ -6,8 +6,10 @@ import type { Log } from '../log/log.js'
 export class Failures {
   /** Errors of the handler since the start. */
   count = 0
-  /** Told of each request that gets no answer because of an error. */
-  onFailed: ((slot: number, generation: number, request: number) => void) | undefined
+  /** Told of each request that gets no answer because of an error, or an apology of `bytes` in place of one. */
+  onFailed:
+    | ((slot: number, generation: number, request: number, bytes?: number) => void)
+    | undefined
   readonly #log: Log
   readonly #fatal: ((error: unknown) => void) | undefined
   readonly #onFailure: ((count: number) => void) | undefined
@@ -23,8 +25,18 @@ export class Failures {
     this.#onFailure = onFailure
   }
 
-  /** @param where the function that failed, for example 'handle_request' */
-  report(error: unknown, where: string, slot: number, generation: number, request?: number): void {
+  /**
+   * @param where the function that failed, for example 'handle_request'
+   * @param apology bytes of what the client is told
+   */
+  report(
+    error: unknown,
+    where: string,
+    slot: number,
+    generation: number,
+    request?: number,
+    apology?: number,
+  ): void {
     this.count++
     this.#onFailure?.(this.count)
     this.#log.limited('handler_error', 'error', 'handler error', {
@@ -34,7 +46,7 @@ export class Failures {
       in: where,
       error: describeError(error),
     })
-    if (request !== undefined) this.onFailed?.(slot, generation, request)
+    if (request !== undefined) this.onFailed?.(slot, generation, request, apology)
     this.#fatal?.(error)
   }
 }

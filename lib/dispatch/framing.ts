@@ -202,13 +202,13 @@ export class Framing {
     const { handleRequest, replies, connections, read } = this.#options
     if (handleRequest === undefined) return
     try {
-      const request = read(bytes, 0, bytes.length)
+      const request = read(bytes, 0, bytes.length, 0)
       const connection = connections.get(slot, generation)
       connection.request = sequence
       const returned = handleRequest(request, connection)
       replies.deliver(slot, generation, sequence, returned)
     } catch (error) {
-      replies.failLater(slot, generation, sequence, error, 'handle_request')
+      replies.failLater(slot, generation, sequence, error)
     }
   }
 

@@ -8,7 +8,8 @@ import type { Ledger } from './ledger.js'
 /** What only a worker knows: requests that it has cut itself, and failures of its handler. */
 export interface WorkerJournal {
   handedOver(slot: number, generation: number, sequence: number, bytesIn: number): void
-  failed(slot: number, generation: number, sequence: number): void
+  /** @param bytes of the apology that the client gets; none: its connection is closed */
+  failed(slot: number, generation: number, sequence: number, bytes?: number): void
 }
 
 /** @param send WorkerEngine.note() */
@@ -17,7 +18,8 @@ export function workerJournal(
 ): WorkerJournal {
   return {
     handedOver: (...request) => send(NOTE.handed, ...request),
-    failed: (...request) => send(NOTE.failed, ...request, 0),
+    failed: (slot, generation, sequence, bytes = 0) =>
+      send(NOTE.failed, slot, generation, sequence, bytes),
   }
 }
 
@@ -44,7 +46,7 @@ export function tellLedger(
         break
       }
       case NOTE.failed:
-        ledger.failed(slot, generation, sequence, nameOf(word(AT.member)))
+        ledger.failed(slot, generation, sequence, value, nameOf(word(AT.member)))
         break
       case NOTE.opened:
         ledger.opened(slot, generation)

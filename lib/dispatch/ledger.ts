@@ -58,6 +58,8 @@ export class Ledger {
   readonly #wrapping: Wrapping
   readonly #bySlot: (Account | undefined)[] = []
   readonly #early = new Map<string, Early>()
+  /** Requests of this turn that get an apology. */
+  readonly #apologies = new Set<string>()
   #inTurn = false
 
   constructor(access: AccessLog, engine: Engine, wrapping: Wrapping) {
@@ -74,6 +76,7 @@ export class Ledger {
   endTurn(): void {
     this.#inTurn = false
     if (this.#early.size > 0) this.#early.clear()
+    if (this.#apologies.size > 0) this.#apologies.clear()
   }
 
   opened(slot: number, generation: number): void {
@@ -98,14 +101,15 @@ export class Ledger {
       this.#write(account, sequence, pending, 'failed')
       return
     }
+    const outcome = this.#outcome(slot, generation, sequence)
     if (kind === ANSWER.later || account.isBroken) {
-      this.#later(account, slot, sequence, pending)
+      this.#later(account, slot, sequence, pending, outcome)
       return
     }
     if (kind === ANSWER.same) pending.bytesOut = this.#sent(this.#wrapping.size(bytesIn))
     else if (kind !== ANSWER.none)
       pending.bytesOut = this.#sent(replies[answer + REPLY.length] as number)
-    this.#write(account, sequence, pending, 'ok')
+    this.#write(account, sequence, pending, outcome)
   }
 
   /** A request is handed over; its answer goes through engine.reply(), or is told by replied(). */
@@ -114,13 +118,20 @@ export class Ledger {
     this.#put(this.#account(slot, generation), sequence, pending)
   }
 
-  /** A request gets no answer, or no more of it, because the handler failed. */
-  failed(slot: number, generation: number, sequence: number, worker?: string): void {
+  /**
+   * A request gets no answer, or no more of it, because the handler failed.
+   * @param apology bytes of what the client is told in its place; 0: its connection is closed at once
+   */
+  failed(slot: number, generation: number, sequence: number, apology = 0, worker?: string): void {
     const account = this.#find(slot, generation)
     const pending = account?.pending?.get(sequence)
-    // Within a turn the record says it.
-    if (account === undefined || pending === undefined) return
-    account.isBroken = true
+    if (account === undefined || pending === undefined) {
+      // Within a turn the record says the rest.
+      if (this.#inTurn && apology > 0) this.#apologies.add(key(slot, generation, sequence))
+      return
+    }
+    if (apology === 0) account.isBroken = true
+    pending.bytesOut += this.#sent(apology)
     account.pending?.delete(sequence)
     this.#write(account, sequence, pending, 'failed', worker)
   }
@@ -187,10 +198,22 @@ export class Ledger {
     return Math.max(0, bytes - this.#wrapping.hidden)
   }
 
-  #later(account: Account, slot: number, sequence: number, pending: Pending): void {
+  #outcome(slot: number, generation: number, sequence: number): Outcome {
+    const isFailed =
+      this.#apologies.size > 0 && this.#apologies.has(key(slot, generation, sequence))
+    return isFailed ? 'failed' : 'ok'
+  }
+
+  #later(
+    account: Account,
+    slot: number,
+    sequence: number,
+    pending: Pending,
+    outcome: Outcome,
+  ): void {
     const early = this.#early.get(key(slot, account.generation, sequence))
     pending.bytesOut = early?.bytesOut ?? 0
-    if (early?.isWhole) this.#write(account, sequence, pending, 'ok')
+    if (early?.isWhole) this.#write(account, sequence, pending, outcome)
     else this.#put(account, sequence, pending)
   }
 

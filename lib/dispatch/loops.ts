@@ -55,7 +55,7 @@ export function bytesLoop(parts: LoopParts): Loop {
   }
 }
 
-/** Requests as what decode_request makes of their bytes. */
+/** Requests as what decode_request makes of their bytes. Those with flags are taken by other(). */
 export function decodedLoop(parts: LoopParts, read: ReadRequest): Loop {
   const { replies, connections, seesConnection, other } = parts
   const { engine } = replies
@@ -71,7 +71,7 @@ export function decodedLoop(parts: LoopParts, read: ReadRequest): Loop {
       }
       try {
         const start = records[at + RECORD.offset] as number
-        const request = read(slab, start, start + (records[at + RECORD.length] as number))
+        const request = read(slab, start, start + (records[at + RECORD.length] as number), 0)
         replies.answer(
           index,
           seesConnection

@@ -15,6 +15,8 @@ import type {
   HandleRequest,
   SplitRequest,
 } from '../handler/contract.js'
+import { overHttp } from '../http/plan.js'
+import { type ReadRequest, requestReader } from './codec.js'
 
 /** Framing that asks JS: at least one of the two is a function, or the two declare different framers. */
 export interface JsFraming {
@@ -34,6 +36,14 @@ export interface HandlerPlan {
   framing?: JsFraming
   decodeRequest?: EncodingName | DecodeRequest
   encodeResponse?: EncodingName | EncodeResponse
+  /** Makes requests of bytes in place of decode_request. */
+  read?: ReadRequest
+  /**
+   * What the client is told of a request whose handler has failed, before its connection ends; without one it is
+   * closed at once.
+   * @param flags HTTP_FLAG of the request
+   */
+  apology?: (flags: number) => Uint8Array
   opened?: (connection: Connection) => unknown
   closed?: (connection: Connection, reason: CloseReason) => unknown
   /** What a plain reply does to the connection. */
@@ -41,6 +51,10 @@ export interface HandlerPlan {
   /** A request may run twice: one whose worker died is given to another. */
   idempotent?: boolean
 }
+
+/** What makes requests of their bytes; undefined: they stay bytes. */
+export const readerOf = ({ read, decodeRequest }: HandlerPlan): ReadRequest | undefined =>
+  read ?? requestReader(decodeRequest)
 
 /**
  * A datagram or a message is a request, whatever the framer would make of its bytes. A datagram has no beginning and no
@@ -50,7 +64,7 @@ export function planFor(
   plan: HandlerPlan,
   { datagrams, messages }: { datagrams: boolean; messages: boolean },
 ): HandlerPlan {
-  if (!datagrams && !messages) return plan
+  if (!datagrams && !messages) return overHttp(plan)
   const { framing: _framing, ...unframed } = plan
   if (messages) return { ...unframed, framer: MESSAGE }
   const { opened: _opened, closed: _closed, ...rest } = unframed

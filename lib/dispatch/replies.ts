@@ -4,6 +4,7 @@
 import type { Engine } from '../engine/engine.js'
 import {
   ANSWER,
+  HTTP_FLAGS,
   RECORD,
   RECORD_WORDS,
   REPLY,
@@ -14,6 +15,7 @@ import {
 import { bytesOf, type Encode, replyError, type TextEncoding } from './codec.js'
 import type { Connections } from './connections.js'
 import type { Failures } from './failures.js'
+import type { HandlerPlan } from './plan.js'
 import { pump } from './stream.js'
 import type { RawBuffer } from './view.js'
 import type { Wrapping } from './wrapping.js'
@@ -26,6 +28,8 @@ export interface RepliesOptions {
   encoding: TextEncoding
   wrapping: Wrapping
   keepalive: boolean
+  /** See HandlerPlan. */
+  apology: HandlerPlan['apology']
 }
 
 export class Replies {
@@ -37,6 +41,7 @@ export class Replies {
   readonly wrapping: Wrapping
   /** Plain replies end the connection (keepalive = no). */
   readonly endsPlain: boolean
+  readonly #apology: HandlerPlan['apology']
   /** A request is about to get its last bytes, or failed: JS framing counts what is in flight. */
   onAnswering: ((slot: number, generation: number) => void) | undefined
   #records: Uint32Array
@@ -44,6 +49,10 @@ export class Replies {
   #out: RawBuffer
   #room = 0
   #used = 0
+  /** The text that was written last in this turn, and where: the next reply is often the same. */
+  #text: string | undefined
+  #textOffset = 0
+  #textLength = 0
   /** The slab of this turn, the memory that it lies in, and where it begins there. */
   slab: RawBuffer
   memory: ArrayBufferLike
@@ -57,6 +66,7 @@ export class Replies {
     this.encoding = options.encoding
     this.wrapping = options.wrapping
     this.endsPlain = !options.keepalive
+    this.#apology = options.apology
     this.#records = this.engine.records
     this.#answers = this.engine.replies
     this.#out = this.engine.out as RawBuffer
@@ -71,6 +81,7 @@ export class Replies {
     this.#records = records
     this.#answers = replies
     this.#used = 0
+    this.#text = undefined
     // The getters of typed arrays cost as much as a request: they are asked when the buffer has changed.
     if (out !== this.#out || this.#room === 0) {
       this.#out = out as RawBuffer
@@ -93,10 +104,10 @@ export class Replies {
     const [value, keepalive] = isPair(returned) ? returned : [returned, !this.endsPlain]
     if (isThenable(value)) {
       this.#later(index)
-      this.#settle(...this.#request(index), value)
+      this.#settle(...this.#request(index), value, this.#flags(index))
     } else if (isAsyncIterable(value)) {
       this.#later(index)
-      void pump(this, ...this.#request(index), value, !keepalive)
+      void pump(this, ...this.#request(index), value, !keepalive, this.#flags(index))
     } else this.place(index, value, !keepalive)
   }
 
@@ -109,33 +120,31 @@ export class Replies {
     else this.#placeBytes(index, bytesOf(encoded, this.encoding) as Uint8Array, end)
   }
 
-  /** Marks record `index` as failed. The engine closes its connection. */
+  /** Marks record `index` as failed. The engine closes its connection, behind the apology where there is one. */
   fail(index: number, error: unknown, where: string): void {
-    this.#put(index, ANSWER.failed, 0, 0, false)
+    const apology = this.#apology?.(this.#flags(index))
+    if (apology === undefined) this.#put(index, ANSWER.failed, 0, 0, false)
+    else this.#placeBytes(index, apology, true)
     this.#stop(index)
-    const at = index * RECORD_WORDS
-    this.failures.report(
-      error,
-      where,
-      this.#records[at + RECORD.slot] as number,
-      this.#records[at + RECORD.generation] as number,
-      this.#records[at + RECORD.sequence] as number,
-    )
+    this.failures.report(error, where, ...this.#request(index), apology?.length)
   }
 
-  /** Answers a request outside of a turn's replies; a wrong value is an error of the handler. */
-  deliver(slot: number, generation: number, sequence: number, returned: unknown): void {
+  /**
+   * Answers a request outside of a turn's replies; a wrong value is an error of the handler.
+   * @param flags HTTP_FLAG of the request
+   */
+  deliver(slot: number, generation: number, sequence: number, returned: unknown, flags = 0): void {
     try {
       const [value, keepalive] =
         typeof returned === 'object' && returned !== null && isPair(returned)
           ? returned
           : [returned, !this.endsPlain]
-      if (isThenable(value)) this.#settle(slot, generation, sequence, value)
+      if (isThenable(value)) this.#settle(slot, generation, sequence, value, flags)
       else if (isAsyncIterable(value))
-        void pump(this, slot, generation, sequence, value, !keepalive)
+        void pump(this, slot, generation, sequence, value, !keepalive, flags)
       else this.send(slot, generation, sequence, this.bytes(value), !keepalive)
     } catch (error) {
-      this.failLater(slot, generation, sequence, error, 'handle_request')
+      this.failLater(slot, generation, sequence, error, flags)
     }
   }
 
@@ -155,16 +164,22 @@ export class Replies {
     this.engine.reply(slot, generation, sequence, data, (end ? REPLY_FLAG.end : 0) | frame)
   }
 
-  /** A handler's error after its turn: the connection is closed. */
+  /**
+   * A handler's error after its turn: the connection is closed, behind the apology where there is one.
+   * @param isBegun a part of the reply is under way
+   */
   failLater(
     slot: number,
     generation: number,
     sequence: number,
     error: unknown,
-    where: string,
+    flags = 0,
+    isBegun = false,
   ): void {
-    this.failures.report(error, where, slot, generation, sequence)
-    this.engine.close(slot, generation, 'handler_error')
+    const apology = isBegun ? undefined : this.#apology?.(flags)
+    this.failures.report(error, 'handle_request', slot, generation, sequence, apology?.length)
+    if (apology === undefined) this.engine.close(slot, generation, 'handler_error')
+    else this.engine.reply(slot, generation, sequence, apology, REPLY_FLAG.end)
     this.connections.stop(slot, generation)
     this.onAnswering?.(slot, generation)
   }
@@ -215,6 +230,10 @@ export class Replies {
   }
 
   #placeText(index: number, text: string, end: boolean): void {
+    if (text === this.#text && this.#used + this.#textLength <= this.#room) {
+      this.#placeAgain(index, end)
+      return
+    }
     const { suffix, suffixOnly } = this.wrapping
     const offset = this.#used
     const most = (this.encoding === 'utf8' ? text.length * 3 : text.length) + suffix.length
@@ -227,6 +246,18 @@ export class Replies {
       this.#out.set(suffix, offset + length)
       length += suffix.length
     }
+    this.#used = offset + length
+    this.#text = text
+    this.#textOffset = offset
+    this.#textLength = length
+    this.#put(index, ANSWER.out, offset, length, end)
+  }
+
+  /** The same text once more, behind what there is: replies that lie side by side leave as one. */
+  #placeAgain(index: number, end: boolean): void {
+    const offset = this.#used
+    const length = this.#textLength
+    this.#out.copyWithin(offset, this.#textOffset, this.#textOffset + length)
     this.#used = offset + length
     this.#put(index, ANSWER.out, offset, length, end)
   }
@@ -247,10 +278,16 @@ export class Replies {
     this.#put(index, ANSWER.later, 0, 0, false)
   }
 
-  #settle(slot: number, generation: number, sequence: number, promise: PromiseLike<unknown>): void {
+  #settle(
+    slot: number,
+    generation: number,
+    sequence: number,
+    promise: PromiseLike<unknown>,
+    flags: number,
+  ): void {
     promise.then(
-      (value) => this.deliver(slot, generation, sequence, value),
-      (error) => this.failLater(slot, generation, sequence, error, 'handle_request'),
+      (value) => this.deliver(slot, generation, sequence, value, flags),
+      (error) => this.failLater(slot, generation, sequence, error, flags),
     )
   }
 
@@ -260,6 +297,11 @@ export class Replies {
       this.#records[at + RECORD.slot] as number,
       this.#records[at + RECORD.generation] as number,
     )
+  }
+
+  /** HTTP_FLAG of record `index`. */
+  #flags(index: number): number {
+    return (this.#records[index * RECORD_WORDS] as number) & HTTP_FLAGS
   }
 
   #request(index: number): [slot: number, generation: number, sequence: number] {
@@ -273,7 +315,7 @@ export class Replies {
 }
 
 /** `[reply, keepalive]`. */
-function isPair(value: object): value is [unknown, boolean] {
+export function isPair(value: object): value is [unknown, boolean] {
   return Array.isArray(value) && value.length === 2 && typeof value[1] === 'boolean'
 }
 

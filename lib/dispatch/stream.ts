@@ -12,8 +12,10 @@ export async function pump(
   sequence: number,
   pieces: AsyncIterable<unknown>,
   end: boolean,
+  flags: number,
 ): Promise<void> {
   const connection = replies.connections.get(slot, generation)
+  const progress = { begun: false }
   try {
     const iterator = pieces[Symbol.asyncIterator]()
     const gone = () => void release(replies, slot, generation, sequence, iterator)
@@ -22,11 +24,11 @@ export async function pump(
       return
     }
     const forget = connection.onClosed(gone)
-    if (!(await drain(replies, connection, sequence, iterator))) return
+    if (!(await drain(replies, connection, sequence, iterator, progress))) return
     forget()
     finish(replies, slot, generation, sequence, end)
   } catch (error) {
-    replies.failLater(slot, generation, sequence, error, 'handle_request')
+    replies.failLater(slot, generation, sequence, error, flags, progress.begun)
   }
 }
 
@@ -36,6 +38,7 @@ async function drain(
   connection: ClientConnection,
   sequence: number,
   iterator: AsyncIterator<unknown>,
+  progress: { begun: boolean },
 ): Promise<boolean> {
   const { slot, generation } = connection
   const { wrapping } = replies
@@ -47,6 +50,7 @@ async function drain(
     if (done) return true
     const bytes = replies.bytes(value)
     if (bytes === undefined) continue
+    progress.begun = true
     const data = framed ? wrapping.outside(bytes) : bytes
     const flags = REPLY_FLAG.more | (framed ? wrapping.flag : 0)
     const reply = (piece: Uint8Array | undefined, how: number) =>

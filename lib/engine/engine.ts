@@ -29,6 +29,7 @@ export type FramerSpec =
   | { kind: 'varint'; strip: boolean }
   | { kind: 'fixed'; size: number }
   | { kind: 'eof' }
+  | { kind: 'http' }
   | { kind: 'chunk' }
 
 /** Limits and timers; milliseconds and bytes; 0 is off. Belong to a listener and can be swapped while it runs. */
@@ -54,7 +55,23 @@ export interface Limits {
   inflateMax: number
   /** Inflated bytes of a stream by those received, after the first 64 KiB. */
   inflateRatio: number
+  /** With framer http, in place of maxFrameSize. Bytes of a request line without its line end; longer: 414. */
+  httpMaxLine: number
+  /** Bytes of a head's fields with their line ends, and as many of trailers; more: 431. */
+  httpMaxHeaders: number
+  /** Fields of head and trailers; more: 431. */
+  httpMaxHeaderCount: number
+  /** Bytes of a body, without what chunks put around them; more: 413. */
+  httpMaxBody: number
+  /** Bytes of the extensions of one chunk, from the semicolon on; more: 400. */
+  httpMaxChunkExtension: number
 }
+
+/** What framer http goes by; 0 is off. */
+export type HttpLimits = Pick<
+  Limits,
+  'httpMaxLine' | 'httpMaxHeaders' | 'httpMaxHeaderCount' | 'httpMaxBody' | 'httpMaxChunkExtension'
+>
 
 /** Methods of compression. */
 export const COMPRESS_METHODS = ['zlib', 'gzip', 'zstd', 'brotli'] as const

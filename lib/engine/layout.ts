@@ -44,6 +44,22 @@ export const KIND = {
 /** Flag in the kind word: the bytes do not lie in the slab but are `engine.bigs[offset]`. */
 export const RECORD_BIG = 0x100
 
+/**
+ * Flags in the kind word of requests that framer 'http' cut. Few requests have one, so that loops may look for
+ * the bare kind first.
+ */
+export const HTTP_FLAG = {
+  /** The connection's last: the client or its version asks for no further one; the engine closes after the reply. */
+  last: 0x1000,
+  /** HEAD: the reply has no body. */
+  head: 0x2000,
+  /** HTTP/1.0: it knows no chunks, and must be told that the connection is kept (unless `last`). */
+  old: 0x4000,
+} as const
+
+/** All HTTP_FLAGs. */
+export const HTTP_FLAGS = 0x7000
+
 /** 32-bit words of one reply (dispatcher to engine); reply i answers record i of the turn. */
 export const REPLY_WORDS = 4
 export const REPLY = {

@@ -1,10 +1,11 @@
 // Cuts whole requests off the accumulated input of a stream, in JS: the twin of native/frame with the
 // same results to the byte (test/fixtures/frames proves it). The portable engine uses it. Pure computation.
 
-import type { FramerSpec } from '../engine/engine.js'
+import type { FramerSpec, HttpLimits } from '../engine/engine.js'
 import { delimiterFramer } from './delimiter.js'
 import { eofFramer } from './eof.js'
 import { fixedFramer } from './fixed.js'
+import { type HttpProgress, httpFramer } from './http.js'
 import { lengthFramer } from './length.js'
 import { varintFramer } from './varint.js'
 
@@ -15,12 +16,16 @@ export interface Frame {
   /** Bytes in front of and behind the payload; 0 unless the framer strips. */
   head: number
   tail: number
+  /** http: HTTP_FLAGs (engine/layout.ts). */
+  flags?: number
 }
 
 /** What a framer remembers of one connection between two calls. Begin with `{ scanned: 0 }`. */
 export interface FrameState {
   /** Bytes, from the first of the unfinished frame, that need not be searched again. */
   scanned: number
+  /** http: what is known of the unfinished request. */
+  http?: HttpProgress | undefined
 }
 
 /**
@@ -36,6 +41,12 @@ export interface Cut {
   status: CutStatus
   /** more: whole length of the unfinished frame where it is known already, otherwise 0. */
   wanted: number
+  /** http, too_long and malformed: the status that the client is answered with. */
+  refusal?: number
+  /** http, more: the client waits for 100 Continue before it sends the body. Said once a request. */
+  expects?: boolean
+  /** http: the last frame is the connection's last request; nothing behind it is looked at. */
+  last?: boolean
 }
 
 /** Immutable; one serves all connections of a listener. */
@@ -54,6 +65,10 @@ export interface JsFramer {
    */
   wrap(reply: Buffer): Buffer
   readonly strips: boolean
+  /** http: what is allowed from now on. Before that nothing is limited. */
+  limit?(limits: HttpLimits): void
+  /** http: the bytes that a request which cannot be is answered with. */
+  refusal?(status: number): Buffer
 }
 
 /** Framers that cut here; 'chunk' leaves it to the handler's functions. */
@@ -78,5 +93,7 @@ export function makeFramer(spec: DeclaredFramer): JsFramer {
       return fixedFramer(spec.size)
     case 'eof':
       return eofFramer()
+    case 'http':
+      return httpFramer()
   }
 }

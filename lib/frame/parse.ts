@@ -12,7 +12,7 @@ type LengthType = Extract<FramerSpec, { kind: 'length' }>['type']
 
 const LENGTH_TYPES: readonly LengthType[] = ['u8', 'u16be', 'u16le', 'u32be', 'u32le']
 /** Names that are declared in handlers already but come with a later version. */
-const LATER: readonly FramerName[] = ['datagram', 'http']
+const LATER: readonly FramerName[] = ['datagram']
 
 const MAX_DELIMITER = 255
 const MAX_U32 = 0xffff_ffff
@@ -106,6 +106,8 @@ function check(name: FramerName, settings: Settings, whole: unknown): DeclaredFr
       return { kind: 'varint', strip: strip() }
     case 'fixed':
       return { kind: 'fixed', size: integer(settings['size'], 1, MAX_U32, 'size', whole) }
+    case 'http':
+      return { kind: 'http' }
     default:
       return { kind: 'eof' }
   }

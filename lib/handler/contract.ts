@@ -151,3 +151,4 @@ export type FramerObject =
   | { framer: 'fixed'; size: number }
   | { framer: 'eof' }
   | { framer: 'datagram' }
+  | { framer: 'http' }

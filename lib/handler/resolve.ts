@@ -8,6 +8,7 @@ import type { FunctionText } from '../options/option.js'
 import type { HandlerClass } from '../options/settings.js'
 import { type AnyFunction, compileArrow } from './code.js'
 import type { EncodingName, FramerObject, HandleRequest } from './contract.js'
+import { echo } from './echo.js'
 import { chooseFraming, type FramingChoice } from './framing.js'
 import { Members } from './members.js'
 import { loadModule } from './module.js'
@@ -54,8 +55,6 @@ export const OPTIONS = {
   closed: 'closed',
 } as const
 type FunctionName = keyof typeof OPTIONS
-
-const echo: HandleRequest = (request: unknown) => request
 
 /**
  * Loads and checks the handler.

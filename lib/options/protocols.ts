@@ -56,7 +56,8 @@ const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   { to: /^zmq$/, options: /^zmq_/, wanted: 'protocol zmq' },
   {
     to: /^(?:TCP|unixsocket|vsock)$/,
-    options: /^(?:end_request|split_request|proxy_protocol|max_connections_per_ip|tls_.+)$/,
+    options:
+      /^(?:end_request|split_request|proxy_protocol|max_connections_per_ip|tls_.+|http_max_.+)$/,
     wanted: 'a protocol of streams',
   },
   {

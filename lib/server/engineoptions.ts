@@ -88,5 +88,10 @@ export function engineLimits(settings: Settings): Limits {
     tlsHandshakeTimeout: settings.tlsHandshakeTimeout,
     inflateMax: settings.inflateMax,
     inflateRatio: settings.inflateRatio,
+    httpMaxLine: settings.httpMaxLine,
+    httpMaxHeaders: settings.httpMaxHeaders,
+    httpMaxHeaderCount: settings.httpMaxHeaderCount,
+    httpMaxBody: settings.httpMaxBody,
+    httpMaxChunkExtension: settings.httpMaxChunkExtension,
   }
 }

@@ -44,6 +44,7 @@ std::unique_ptr<Framer> read_framer(const Napi::Object& object) {
   if (kind == "varint") return make_varint_framer(flag(object, "strip"));
   if (kind == "fixed") return make_fixed_framer(number(object, "size"));
   if (kind == "eof") return make_eof_framer();
+  if (kind == "http") return make_http_framer();
   if (kind == "chunk") return nullptr;
   throw Napi::TypeError::New(object.Env(), "unknown framer kind: " + kind);
 }
@@ -68,6 +69,11 @@ Limits read_limits(const Napi::Object& object) {
   limits.tls_handshake_timeout = number(object, "tlsHandshakeTimeout");
   limits.inflate.max = number(object, "inflateMax");
   limits.inflate.ratio = number(object, "inflateRatio");
+  limits.http.max_line = number(object, "httpMaxLine");
+  limits.http.max_headers = number(object, "httpMaxHeaders");
+  limits.http.max_header_count = number(object, "httpMaxHeaderCount");
+  limits.http.max_body = number(object, "httpMaxBody");
+  limits.http.max_chunk_extension = number(object, "httpMaxChunkExtension");
   return limits;
 }
 

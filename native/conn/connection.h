@@ -98,6 +98,7 @@ struct Connection {
   bool announced : 1 = false;  // its opened record was given, if one is wanted
   bool upgrading : 1 = false;  // TLS begins once `upgrade_sequence` is the next to answer
   bool is_warm : 1 = false;    // on the loop's list of those whose filters are warm
+  bool expecting : 1 = false;  // HTTP: its client waits for 100 Continue
   bool rationed : 1 = false;   // its part of a handshake waits for a later turn
 
   // Poller's own.

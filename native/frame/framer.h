@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+
+#include "http_line.h"
 
 namespace gaidaros {
 
@@ -16,12 +19,39 @@ struct Frame {
   uint32_t length;
   uint32_t head;
   uint32_t tail;
+  uint32_t flags = 0;
+};
+
+// Flags of a frame that is an HTTP request; they are the record's (loop/layout.h).
+constexpr uint32_t kFrameLast = 0x1000;  // the connection's last: close behind its reply
+constexpr uint32_t kFrameHead = 0x2000;  // HEAD: the reply has no body
+constexpr uint32_t kFrameOld = 0x4000;   // HTTP/1.0
+constexpr uint32_t kFrameFlags = kFrameLast | kFrameHead | kFrameOld;
+
+// What one HTTP/1 request may be; bytes, 0 is off. They hold in place of max_frame.
+struct HttpLimits {
+  uint32_t max_line = 0;
+  uint32_t max_headers = 0;
+  uint32_t max_header_count = 0;
+  uint32_t max_body = 0;
+  uint32_t max_chunk_extension = 0;
+};
+
+// What is known of an unfinished HTTP request. Places are relative to its first byte.
+struct HttpProgress {
+  uint32_t line = 0;     // where the next line begins, or the data of the chunk ends
+  uint32_t skipped = 0;  // empty lines in front of the request
+  uint32_t section = 0;  // bytes of the head's fields, around the chunks so far, of the trailers
+  uint32_t fields = 0;
+  http::Facts facts;
+  uint8_t phase = 0;
 };
 
 // Position up to which the bytes at hand were already searched in vain, so that no byte is looked
 // at twice. Relative to the first byte of the unfinished frame; 0 after a whole frame was cut.
 struct FrameState {
   uint32_t scanned = 0;
+  HttpProgress http;
 };
 
 enum class FrameStatus : uint8_t {
@@ -36,6 +66,9 @@ struct Cut {
   uint32_t consumed;  // bytes of those frames, from data[0]
   FrameStatus status;
   uint32_t wanted;  // kMore: whole length of the unfinished frame where it is known already, else 0
+  uint16_t refusal = 0;  // HTTP, kTooLong and kMalformed: the status to answer with
+  bool expects = false;  // HTTP, kMore: the client waits for 100 Continue; said once a request
+  bool last = false;     // HTTP: the last frame is the connection's last, nothing behind it counts
 };
 
 class Framer {
@@ -59,6 +92,11 @@ class Framer {
   virtual int prefix(uint32_t length, uint8_t* out) const;
   virtual std::span<const uint8_t> suffix() const;
   virtual bool strips() const { return false; }
+
+  // HTTP: what is allowed from now on, and what a request that cannot be is answered with; empty
+  // for other framers.
+  virtual void limit(const HttpLimits& limits);
+  virtual std::string refusal(uint16_t status, int64_t unix_seconds) const;
 };
 
 struct DelimiterSpec {
@@ -86,5 +124,6 @@ std::unique_ptr<Framer> make_varint_framer(
     bool strip);  // unsigned LEB128, at most 5 bytes, shortest form
 std::unique_ptr<Framer> make_fixed_framer(uint32_t size);
 std::unique_ptr<Framer> make_eof_framer();
+std::unique_ptr<Framer> make_http_framer();
 
 }  // namespace gaidaros

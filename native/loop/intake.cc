@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
+#include <string>
+#include <string_view>
 
 #include "loop.h"
 
@@ -154,18 +157,25 @@ uint32_t Loop::cut(Connection& connection, std::span<const uint8_t> data, bool& 
       for (uint32_t i = 0; i < result.frames; i++) {
         if (!add_frame(connection, data.data() + used, frames_[i], in_slab)) {
           // No room in the slab before this turn is over; the frame is whole and will be cut again.
-          connection.frame.scanned = 0;
+          connection.frame = {};
           stop = true;
           return used + frames_[i].offset;
         }
       }
     used += result.consumed;
+    if (result.frames > 0) connection.expecting = false;
+    if (result.last) {
+      end_with(connection, Reason::done);
+      return used;
+    }
     if (result.status == FrameStatus::kRoom) continue;
     if (result.status != FrameStatus::kMore) {
+      if (result.refusal != 0) refuse(connection, result.refusal);
       end_with(connection,
                result.status == FrameStatus::kTooLong ? Reason::frame_size : Reason::frame_error);
       return used;
     }
+    if (result.expects) expect_body(connection);
     if (used < data.size()) {
       wanted = result.wanted;
       connection.partial = true;
@@ -179,6 +189,32 @@ uint32_t Loop::cut(Connection& connection, std::span<const uint8_t> data, bool& 
   return used;
 }
 
+// What cannot be a request is answered all the same, behind the requests before it. False: the
+// framer has no words for it.
+bool Loop::refuse(Connection& connection, uint16_t status) {
+  std::string text = options_.framer->refusal(status, std::time(nullptr));
+  if (text.empty()) return false;
+  if (connection.in_flight() == 0) connection.flight_since = now_;
+  stats_.requests++;
+  copying_ = true;
+  respond(connection, connection.next_sequence++,
+          {reinterpret_cast<const uint8_t*>(text.data()), text.size()}, {1, false, false});
+  copying_ = false;
+  return true;
+}
+
+// The client waits for 100 Continue, which is to come behind the replies before it.
+void Loop::expect_body(Connection& connection) {
+  connection.expecting = true;
+  if (connection.in_flight() == 0) ask_for_body(connection);
+}
+
+void Loop::ask_for_body(Connection& connection) {
+  constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
+  connection.expecting = false;
+  emit(connection, {reinterpret_cast<const uint8_t*>(kGoOn.data()), kGoOn.size()});
+}
+
 // The usual case of add_frame(): frames as they are, side by side in the slab.
 void Loop::add_run(Connection& connection, const uint8_t* data, std::span<const Frame> frames) {
   if (frames.empty()) return;
@@ -187,7 +223,7 @@ void Loop::add_run(Connection& connection, const uint8_t* data, std::span<const 
   uint32_t sequence = connection.next_sequence;
   Record* record = memory_.records + record_count_;
   for (const Frame& frame : frames)
-    *record++ = {static_cast<uint32_t>(RecordKind::request),
+    *record++ = {static_cast<uint32_t>(RecordKind::request) | frame.flags,
                  connection.slot,
                  connection.generation,
                  sequence++,
@@ -204,7 +240,7 @@ bool Loop::add_frame(Connection& connection, const uint8_t* data, const Frame& f
                      bool in_slab) {
   uint32_t payload = frame.length - frame.head - frame.tail;
   uint32_t offset;
-  uint32_t flags = 0;
+  uint32_t flags = frame.flags;
   const uint8_t* whole = data + frame.offset;
   if (in_slab) {
     offset = static_cast<uint32_t>(whole - slab_) + frame.head;
@@ -213,7 +249,7 @@ bool Loop::add_frame(Connection& connection, const uint8_t* data, const Frame& f
     std::memcpy(big, whole, frame.length);
     bigs_.push_back(big);
     offset = static_cast<uint32_t>(bigs_.size() - 1);
-    flags = kRecordBig;
+    flags |= kRecordBig;
     whole = big;
   } else {
     if (slab_room() < frame.length && !renew_slab()) return false;
@@ -224,7 +260,8 @@ bool Loop::add_frame(Connection& connection, const uint8_t* data, const Frame& f
   }
   if (!wholes_.empty()) wholes_[record_count_] = {whole, frame.length};
   if (connection.in_flight() == 0) connection.flight_since = now_;
-  push_record(RecordKind::request, connection, offset, payload, flags != 0 ? frame.head : 0);
+  push_record(RecordKind::request, connection, offset, payload,
+              (flags & kRecordBig) != 0 ? frame.head : 0);
   memory_.records[record_count_ - 1].kind |= flags;
   connection.next_sequence++;
   stats_.requests++;

@@ -36,7 +36,9 @@ Loop::Loop(LoopOptions options, Host& host, SharedMemory memory)
       frames_(kMaxRecords),
       scratch_(64 * 1024),
       arena_(new uint8_t[kOutBytes]) {
-  if (options_.framer && options_.framer->strips()) wholes_.resize(kMaxRecords);
+  if (!options_.framer) return;
+  options_.framer->limit(options_.limits.http);
+  if (options_.framer->strips()) wholes_.resize(kMaxRecords);
 }
 
 std::unique_ptr<Loop> Loop::make(LoopOptions options, Host& host, SharedMemory memory,
@@ -333,6 +335,7 @@ void Loop::reap() {
 
 void Loop::set_limits(const Limits& limits) {
   options_.limits = limits;
+  if (options_.framer) options_.framer->limit(limits.http);
   for (uint32_t slot = 0; slot < table_.slots(); slot++)
     if (Connection& connection = table_.at(slot); connection.live()) arm(connection);
   if (stats_.active < limits.max_connections || limits.max_connections == 0)

@@ -255,6 +255,9 @@ class Loop final : private PollerSink {
   uint32_t cut(Connection& connection, std::span<const uint8_t> data, bool& stop, uint32_t& wanted,
                bool in_slab);
   uint32_t room_for(const Connection& connection) const;
+  bool refuse(Connection& connection, uint16_t status);
+  void expect_body(Connection& connection);
+  void ask_for_body(Connection& connection);
   bool add_frame(Connection& connection, const uint8_t* data, const Frame& frame, bool in_slab);
   void add_run(Connection& connection, const uint8_t* data, std::span<const Frame> frames);
   void take_input(Connection& connection);

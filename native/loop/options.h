@@ -34,6 +34,7 @@ struct Limits {
   uint32_t stall_warning = 0;
   uint32_t tls_handshake_timeout = 10'000;
   InflateLimits inflate;
+  HttpLimits http;
 };
 
 // A PROXY header before each connection.

@@ -118,6 +118,7 @@ void Loop::answered(Connection& connection, uint32_t count, bool end) {
   connection.flight_since = now_;
   stats_.replies += count;
   if (connection.sampled) settle_sample(connection);
+  if (connection.expecting && connection.in_flight() == 0 && !end) ask_for_body(connection);
   if (end && connection.live()) {
     end_with(connection, Reason::done);
     // Requests behind this one get no answer.
@@ -397,10 +398,11 @@ void Loop::flush() {
     cork(*connection, false);
     if (connection->live()) check_low_water(*connection);
     settle(*connection);
-    // Its place in the wheel may be that of a later deadline, of its first byte for one.
+    // Its place in the wheel may be that of a later deadline, of its first byte for one. What is
+    // there of the next request has a time of its own, once nothing is in flight.
     uint32_t idle = options_.limits.idle_timeout;
     bool is_far = idle > 0 && connection->timer.due - now_ > idle;
-    if (is_far || connection->bytes_in == 0) arm(*connection);
+    if (is_far || connection->partial || connection->bytes_in == 0) arm(*connection);
   }
   flushing_.clear();
 }

@@ -106,6 +106,10 @@ void Loop::expire(Connection& connection) {
   }
   if (static_cast<int32_t>(due - now_) > 0)
     return wheel_.schedule(connection.slot, next_look(connection, due));
+  if (reason == Reason::frame_timeout && options_.framer) {
+    constexpr uint16_t kRequestTimeout = 408;
+    if (refuse(connection, kRequestTimeout)) return end_with(connection, reason);
+  }
   connection.reset = reason == Reason::write_timeout;
   close(connection, reason);
 }

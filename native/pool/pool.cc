@@ -221,7 +221,7 @@ uint32_t Pool::dispatch(Loop& loop, Record* records, uint32_t count) {
 }
 
 void Pool::request(Loop& loop, const Record* records, uint32_t run) {
-  Entry entry{(records->kind & 0xff) | (run - 1) << kRunShift,
+  Entry entry{(records->kind & (0xff | kFrameFlags)) | (run - 1) << kRunShift,
               records->slot,
               records->generation,
               records->sequence,

@@ -110,7 +110,20 @@ t.test('the banner names addresses that can be connected to', async (t) => {
     banner({ ...kind, takesLines: true, secure: true, compress: 'gzip' }).at(-1),
     /^try it: openssl s_client -quiet -connect \[::1\]:7000$/,
   )
+  const http = { ...kind, takesLines: false, http: true }
+  t.equal(banner(http).at(-1), 'try it: curl http://[::1]:7000/')
+  t.equal(banner({ ...http, secure: true }).at(-1), 'try it: curl -k https://[::1]:7000/')
+  const any: Address = { address: '0.0.0.0', family: 'IPv4', port: 80 }
+  t.equal(banner({ ...http, addresses: [any] }).at(-1), 'try it: curl http://127.0.0.1:80/')
+  t.equal(
+    banner({ ...http, addresses: [{ address: '/run/s', family: 'unix', port: 0 }] }).at(-1),
+    'try it: curl http://localhost/ --unix-socket /run/s',
+  )
   const local: Address = { address: '@a', family: 'unix', port: 0 }
+  t.equal(
+    banner({ ...http, addresses: [local] }).at(-1),
+    'try it: curl http://localhost/ --abstract-unix-socket a',
+  )
   t.equal(
     banner({ ...kind, addresses: [local], takesLines: false, messages: true }).at(-1),
     "try it: printf 'hello\\n' | socat - ABSTRACT-CONNECT:a,type=5",

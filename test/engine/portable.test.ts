@@ -8,6 +8,7 @@ import t from 'tap'
 import type { Engine, EngineOptions, FramerSpec, Limits } from '../../lib/engine/engine.js'
 import {
   ANSWER,
+  HTTP_FLAG,
   KIND,
   RECORD,
   RECORD_WORDS,
@@ -39,6 +40,11 @@ const OFF: Limits = {
   tlsHandshakeTimeout: 0,
   inflateMax: 0,
   inflateRatio: 0,
+  httpMaxLine: 0,
+  httpMaxHeaders: 0,
+  httpMaxHeaderCount: 0,
+  httpMaxBody: 0,
+  httpMaxChunkExtension: 0,
 }
 const LINE: FramerSpec = { kind: 'delimiter', delimiter: Buffer.from('\n'), strip: false }
 const STRIPPED: FramerSpec = { ...LINE, strip: true, cr: true }
@@ -1213,4 +1219,175 @@ t.test('warnings: one line of what node:net cannot do', async (t) => {
   t.match(plain[0], /polling_type.*send_batching.*recv_size/)
   t.notMatch(plain[0], /tcp_cork|busy_poll/)
   t.match(portableWarnings(makeOptions({ tcpCork: true, busyPoll: 50 }))[0], /tcp_cork.*busy_poll/)
+})
+
+t.test('http', async (t) => {
+  const HTTP: Setting = { framer: { kind: 'http' } }
+  const get = (target: string, fields = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+  const post = (fields: string) => `POST / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+  const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
+  /** Answers a request with its target, those to /later not at all. */
+  const target: Respond = ({ kind, bytes }) => {
+    if ((kind & 0xff) !== KIND.request) return ANSWER.none
+    const [, path = ''] = bytes.toString().split(' ')
+    return path === '/later' ? ANSWER.later : `<${path}>`
+  }
+  const refused = (status: number) => new RegExp(`^HTTP/1\\.1 ${status} .*\\n${status} .*\\n$`, 's')
+
+  t.test('what the framer says of a request stands beside its kind', async (t) => {
+    const { host, client } = await serve(t, target, HTTP)
+    const one = client()
+    const old = 'HEAD /c HTTP/1.0\r\n\r\n'
+    one.socket.write(`${get('/a')}\r\nHEAD /b HTTP/1.1\r\nHost: a\r\n\r\n${old}never`)
+    await until('the end', () => one.ended)
+    t.equal(one.text, '</a></b></c>')
+    const { last, head, old: isOld } = HTTP_FLAG
+    t.strictSame(
+      host.seen.slice(0, 3).map(({ kind, sequence }) => [kind, sequence]),
+      [
+        [KIND.request, 0],
+        [KIND.request | head, 1],
+        [KIND.request | last | head | isOld, 2],
+      ],
+    )
+    t.equal(host.seen[2]?.bytes.toString(), old)
+    one.socket.end()
+    await until('the reason', () => host.reasons.length === 1)
+    t.strictSame(host.reasons, ['done'])
+  })
+
+  t.test('requests that are echoed leave without the blank lines between them', async (t) => {
+    const respond: Respond = ({ kind }) =>
+      (kind & 0xff) === KIND.request ? ANSWER.same : ANSWER.none
+    const { client } = await serve(t, respond, HTTP)
+    const one = client()
+    one.socket.write(`${get('/a')}\r\n${get('/b')}`)
+    await until('both', () => one.text.length >= 2 * get('/a').length)
+    t.equal(one.text, get('/a') + get('/b'))
+  })
+
+  t.test(
+    'a refusal leaves behind the replies before it, counts as one, and ends all',
+    async (t) => {
+      const { engine, host, client } = await serve(t, target, HTTP)
+      const one = client()
+      one.socket.write(`${get('/later')}${get('/b')}GET / HTTP/1.1\r\n\r\n${get('/never')}`)
+      await until('the requests', () => engine.stats().requests === 3)
+      t.equal(one.text, '')
+      t.match(engine.connections(1).list, [{ state: 'ending', in_flight: 3 }])
+      const { slot, generation } = host.seen[0] as Seen
+      engine.reply(slot, generation, 0, Buffer.from('<late>'), 0)
+      await until('the end', () => one.ended)
+      t.match(one.text.slice(0, 10), '<late></b>')
+      t.match(one.text.slice(10), refused(400))
+      t.match(engine.stats(), { requests: 3, replies: 3, active: 1 }, 'it lingers')
+      one.socket.end()
+      await until('the reason', () => host.reasons.length === 1)
+      t.strictSame(host.reasons, ['frame_error'])
+      t.equal(host.texts.length, 2)
+    },
+  )
+
+  t.test('a limit is one of sizes, may change, and lingers for its own reason', async (t) => {
+    const limits = { httpMaxBody: 4, lingerIdleTimeout: 60 }
+    const { engine, host, client } = await serve(t, target, { ...HTTP, limits })
+    const [one, two] = [client(), client()]
+    one.socket.write(`${post('Content-Length: 4\r\n')}1234${post('Content-Length: 5\r\n')}12345`)
+    await until('the end', () => one.ended)
+    t.match(one.text.slice(3), refused(413))
+    await until('the reason', () => host.reasons.length === 1)
+    t.strictSame(host.reasons, ['frame_size'], 'the client has not left')
+    engine.setLimits({ ...OFF, ...limits, httpMaxBody: 5 })
+    two.socket.write(`${post('Content-Length: 5\r\n')}12345`)
+    await until('the reply', () => two.text === '</>')
+  })
+
+  t.test('a connection that the handler ends has no refusal and no 100 Continue', async (t) => {
+    const respond: Respond = ({ kind, slot, generation, bytes }, engine) => {
+      if ((kind & 0xff) !== KIND.request) return ANSWER.none
+      if (bytes.includes('/end')) engine.end(slot, generation)
+      return ANSWER.later
+    }
+    const { engine, host, client } = await serve(t, respond, HTTP)
+    const [one, two] = [client(), client()]
+    one.socket.end(`${get('/end')}no request\r\n`)
+    await until('the request', () => engine.stats().requests === 1)
+    two.socket.write(get('/') + post('Expect: 100-continue\r\nContent-Length: 2\r\n'))
+    await until('the request', () => engine.stats().requests === 2)
+    const [first, second] = host.seen as [Seen, Seen]
+    engine.end(second.slot, second.generation)
+    for (const { slot, generation } of [first, second])
+      engine.reply(slot, generation, 0, Buffer.from('reply'), 0)
+    await until('the ends', () => one.ended && two.ended)
+    two.socket.end()
+    await until('the reasons', () => host.reasons.length === 2)
+    t.strictSame([one.text, two.text], ['reply', 'reply'])
+    t.strictSame(host.reasons, ['done', 'done'])
+  })
+
+  t.test(
+    '100 Continue is written once, when all is answered and the body is awaited',
+    async (t) => {
+      const { engine, host, client } = await serve(t, target, HTTP)
+      const one = client()
+      const expecting = post('Expect: 100-continue\r\nContent-Length: 2\r\n')
+      one.socket.write(expecting)
+      await until('the word', () => one.text === CONTINUE)
+      one.socket.write('a')
+      await until('the byte', () => engine.stats().bytes_in === expecting.length + 1)
+      one.socket.write('b')
+      await until('the reply', () => one.text === `${CONTINUE}</>`)
+      t.match(engine.stats(), { requests: 1, replies: 1 }, 'it is no reply')
+      // Behind one that is not answered.
+      one.socket.write(get('/later') + expecting)
+      await until('the request', () => engine.stats().requests === 2)
+      const { slot, generation } = host.seen[0] as Seen
+      engine.reply(slot, generation, 1, Buffer.from('<late>'), 0)
+      await until('the word', () => one.text.endsWith(`<late>${CONTINUE}`))
+      one.socket.write(`ab${get('/later')}${expecting}`)
+      await until('the request', () => engine.stats().requests === 4)
+      // Now the body comes unasked.
+      one.socket.write('ab')
+      await until('the request', () => engine.stats().requests === 5)
+      engine.reply(slot, generation, 3, Buffer.from('<late>'), 0)
+      await until('the reply', () => one.text.endsWith('</><late></>'))
+    },
+  )
+
+  t.test('who never finishes a request is told so', async (t) => {
+    const { engine, host, client } = await serve(t, target, {
+      ...HTTP,
+      limits: { frameTimeout: 60 },
+    })
+    const [one, two, three] = [client(), client(), client()]
+    one.socket.write(`${get('/a')}GET /`)
+    await until('the end', () => one.ended)
+    t.match(one.text.slice(4), refused(408))
+    one.socket.end()
+    await until('the reason', () => host.reasons.length === 1)
+    t.match(engine.stats(), { requests: 2, replies: 2, closed: { frame_timeout: 1 } })
+    // As long as another answer is to come, there is time.
+    two.socket.write(`${get('/later')}GET /b`)
+    await until('the request', () => engine.stats().requests === 3)
+    three.socket.write('GET /')
+    await until('the end of another', () => three.ended)
+    t.match(three.text, refused(408))
+    two.socket.write(' HTTP/1.1\r\nHost: a\r\n\r\nGET /')
+    await until('the request', () => host.texts.includes(get('/b')))
+    const { slot, generation } = host.of(KIND.request).at(-1) as Seen
+    engine.reply(slot, generation, 0, Buffer.from('<late>'), 0)
+    await until('the end', () => two.ended)
+    t.equal(two.text.slice(0, 10), '<late></b>')
+    t.match(two.text.slice(10), refused(408))
+  })
+
+  t.test('what half-close leaves unfinished is dropped', async (t) => {
+    const { engine, client } = await serve(t, target, HTTP)
+    const one = client()
+    one.socket.end(`${get('/a')}GET / HTTP/1.1\r\nHost:`)
+    await until('the end', () => one.ended)
+    t.equal(one.text, '</a>')
+    await until('the count', () => engine.stats().active === 0)
+    t.match(engine.stats(), { dropped_frames: 1, requests: 1, closed: { end: 1 } })
+  })
 })

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type JsFramer, makeFramer } from '../../lib/frame/framer.js'
+import { type FrameState, type JsFramer, makeFramer } from '../../lib/frame/framer.js'
 import { parseFramer } from '../../lib/frame/parse.js'
 import { Feed, feed } from './feed.js'
 import { type Golden, readCorpus } from './golden.js'
@@ -17,16 +17,24 @@ function wrong(golden: Golden, framer: JsFramer, fed: Feed): object | undefined 
   const got = {
     frames: fed.frames,
     status: fed.status,
+    refusal: fed.refusal,
     ...(golden.end === 'more' && {
       rest: fed.rest.toString('latin1'),
       wanted: fed.wanted,
+      expects: fed.expects,
       last: last && fed.rest.toString('latin1', last.offset, last.offset + last.length),
     }),
   }
   const want = {
     frames: golden.frames,
     status: golden.end,
-    ...(golden.end === 'more' && { rest: golden.left, wanted: golden.wanted, last: golden.last }),
+    refusal: golden.refusal,
+    ...(golden.end === 'more' && {
+      rest: golden.left,
+      wanted: golden.wanted,
+      expects: golden.expects,
+      last: golden.last,
+    }),
   }
   return JSON.stringify(got) === JSON.stringify(want) ? undefined : { got, want }
 }
@@ -68,10 +76,11 @@ function checkReplies(t: Test, golden: Golden, framer: JsFramer): void {
 }
 
 t.test('golden corpus', (t) => {
-  t.ok(corpus.length > 80, 'the corpus was found')
+  t.ok(corpus.length > 200, 'the corpus was found')
   for (const golden of corpus) {
     t.test(golden.name, (t) => {
       const framer = makeFramer(parseFramer(golden.framer))
+      framer.limit?.(golden.limits)
       t.equal(framer.strips, golden.framer.endsWith(',strip'))
       for (const room of [1, 2, 64]) {
         for (const ends of cutsOf(golden)) {
@@ -97,6 +106,54 @@ t.test('bytes that were searched in vain are not searched again', (t) => {
     data.write(text === 'line' ? '\n'.repeat(50) : 'ab'.repeat(25))
     t.match(framer.cut(data, 0, 8, state), { frames: [], consumed: 0, status: 'more' }, text)
   }
+  t.end()
+})
+
+t.test('http: a refusal is a response, and the connection ends behind it', (t) => {
+  const phrases: Record<number, string> = {
+    400: 'Bad Request',
+    408: 'Request Timeout',
+    413: 'Content Too Large',
+    414: 'URI Too Long',
+    417: 'Expectation Failed',
+    431: 'Request Header Fields Too Large',
+    501: 'Not Implemented',
+    505: 'HTTP Version Not Supported',
+  }
+  const framer = makeFramer({ kind: 'http' })
+  for (const [status, phrase] of Object.entries(phrases)) {
+    const before = Math.floor(Date.now() / 1000) * 1000
+    const text = framer.refusal?.(Number(status)).toString('latin1') ?? ''
+    const [head = '', body = ''] = text.split('\r\n\r\n')
+    const [first, date = '', ...fields] = head.split('\r\n')
+    t.equal(first, `HTTP/1.1 ${status} ${phrase}`)
+    t.match(date, /^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/)
+    const at = Date.parse(date.slice('Date: '.length))
+    t.ok(at >= before && at <= Date.now(), 'now')
+    t.equal(body, `${status} ${phrase}\n`)
+    t.strictSame(fields, [
+      'Connection: close',
+      'Content-Type: text/plain',
+      `Content-Length: ${body.length}`,
+    ])
+  }
+  t.end()
+})
+
+t.test('http: limits may change within a request', (t) => {
+  const framer = makeFramer({ kind: 'http' })
+  const none = {
+    httpMaxLine: 0,
+    httpMaxHeaders: 0,
+    httpMaxHeaderCount: 0,
+    httpMaxBody: 0,
+    httpMaxChunkExtension: 0,
+  }
+  const data = Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n')
+  const state: FrameState = { scanned: 0 }
+  t.match(framer.cut(data.subarray(0, 30), 0, 8, state), { status: 'more' }, 'unlimited at first')
+  framer.limit?.({ ...none, httpMaxBody: 8 })
+  t.match(framer.cut(data, 0, 8, state), { status: 'too_long', refusal: 413 })
   t.end()
 })
 

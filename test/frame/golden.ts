@@ -2,20 +2,34 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { HttpLimits } from '../../lib/engine/engine.js'
 import type { CutStatus } from '../../lib/frame/framer.js'
+import type { Taken } from './feed.js'
 
 export interface Golden {
   name: string
   framer: string
   max: number
   input: Buffer
-  frames: { whole: string; payload: string }[]
+  frames: Taken[]
   end: CutStatus
   wanted: number
+  refusal: number | undefined
+  expects: boolean
+  limits: HttpLimits
   at: number | undefined
   left: string
   last: string | undefined
   replies: { reply: Buffer; wire: string | undefined }[]
+}
+
+/** What a case may limit, as the names of options without their `http_`. */
+const LIMITS: Readonly<Record<string, keyof HttpLimits>> = {
+  max_line: 'httpMaxLine',
+  max_headers: 'httpMaxHeaders',
+  max_header_count: 'httpMaxHeaderCount',
+  max_body: 'httpMaxBody',
+  max_chunk_extension: 'httpMaxChunkExtension',
 }
 
 const ESCAPE = /\\(?:x([0-9a-f]{2})|([rnt0\\,])|\{(\d+)\*((?:\\x..|\\.|[^}]))\})/g
@@ -30,6 +44,13 @@ export function unescapeText(text: string): string {
   })
 }
 
+function limit(golden: Golden, text: string): void {
+  const [name = '', value] = text.split('=')
+  const key = LIMITS[name]
+  if (key === undefined) throw new Error(`unknown limit ${text}`)
+  golden.limits[key] = Number(value)
+}
+
 function set(golden: Golden, key: string, value: string): void {
   const bytes = unescapeText(value)
   switch (key) {
@@ -39,16 +60,26 @@ function set(golden: Golden, key: string, value: string): void {
     case 'max':
     case 'wanted':
     case 'at':
+    case 'refusal':
       golden[key] = Number(value)
       break
     case 'input':
       golden.input = Buffer.concat([golden.input, Buffer.from(bytes, 'latin1')])
       break
     case 'frame':
-      golden.frames.push({ whole: bytes, payload: bytes })
+      golden.frames.push({ whole: bytes, payload: bytes, flags: '' })
       break
     case 'payload':
       Object.assign(golden.frames.at(-1) as object, { payload: bytes })
+      break
+    case 'flags':
+      Object.assign(golden.frames.at(-1) as object, { flags: value })
+      break
+    case 'expects':
+      golden.expects = value === 'yes'
+      break
+    case 'limit':
+      limit(golden, value)
       break
     case 'end':
       golden.end = value as CutStatus
@@ -77,6 +108,15 @@ function readGolden(name: string, text: string): Golden {
     frames: [],
     end: 'more',
     wanted: 0,
+    refusal: undefined,
+    expects: false,
+    limits: {
+      httpMaxLine: 0,
+      httpMaxHeaders: 0,
+      httpMaxHeaderCount: 0,
+      httpMaxBody: 0,
+      httpMaxChunkExtension: 0,
+    },
     at: undefined,
     left: '',
     last: undefined,

@@ -35,6 +35,7 @@ t.test('text', (t) => {
     ['varint,strip', { kind: 'varint', strip: true }],
     ['fixed:64', { kind: 'fixed', size: 64 }],
     ['eof', { kind: 'eof' }],
+    ['http', { kind: 'http' }],
   ]
   for (const [text, spec] of accepted) t.same(parseFramer(text), spec, text)
   t.end()
@@ -68,6 +69,7 @@ t.test('object', (t) => {
       { kind: 'fixed', size: 1 },
     ],
     [{ framer: 'eof' }, { kind: 'eof' }],
+    [{ framer: 'http' }, { kind: 'http' }],
   ]
   for (const [object, spec] of accepted) t.same(parseFramer(object), spec, JSON.stringify(object))
   t.end()
@@ -109,8 +111,8 @@ t.test('refusals name the text, the wrong part and what was wanted', (t) => {
     ['fixed:4,strip', /'strip' is no setting of fixed; wanted fixed:SIZE/],
     ['eof,strip', /'strip' is no setting of eof; wanted eof/],
     ['varint:5', /varint takes nothing behind a colon/],
-    ['http', /^framer 'http': 'http' is not available in this version$/],
-    ['datagram', /'datagram' is not available in this version/],
+    ['http,strip', /'strip' is no setting of http; wanted http$/],
+    ['datagram', /^framer 'datagram': 'datagram' is not available in this version$/],
     [{ framer: 'datagram' }, /'datagram' is not available in this version/],
     [{ framer: 'constructor' }, /'constructor' is no framer/],
     [{ framer: 'delimiter', delimiter: '' }, /delimiter is empty/],

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <sstream>
 
 #include "harness.h"
 #include "spec.h"
@@ -24,6 +25,9 @@ struct Golden {
   std::vector<CutFrame> frames;
   FrameStatus end = FrameStatus::kMore;
   uint32_t wanted = 0;
+  uint16_t refusal = 0;
+  bool expects = false;
+  gaidaros::HttpLimits limits;
   std::optional<size_t> at;
   std::string left;
   std::optional<std::string> last;
@@ -37,6 +41,32 @@ FrameStatus status_of(const std::string& name) {
   throw std::runtime_error("unknown end: " + name);
 }
 
+uint32_t flags_of(const std::string& names) {
+  uint32_t flags = 0;
+  std::istringstream words(names);
+  for (std::string name; words >> name;) {
+    if (name == "last") {
+      flags |= gaidaros::kFrameLast;
+    } else if (name == "head") {
+      flags |= gaidaros::kFrameHead;
+    } else if (name == "old") {
+      flags |= gaidaros::kFrameOld;
+    } else {
+      throw std::runtime_error("unknown flag " + name);
+    }
+  }
+  return flags;
+}
+
+uint32_t& limit_of(gaidaros::HttpLimits& limits, const std::string& name) {
+  if (name == "max_line") return limits.max_line;
+  if (name == "max_headers") return limits.max_headers;
+  if (name == "max_header_count") return limits.max_header_count;
+  if (name == "max_body") return limits.max_body;
+  if (name == "max_chunk_extension") return limits.max_chunk_extension;
+  throw std::runtime_error("unknown limit " + name);
+}
+
 void set(Golden& g, const std::string& key, const std::string& value) {
   if (key == "framer") {
     g.framer = value;
@@ -45,9 +75,18 @@ void set(Golden& g, const std::string& key, const std::string& value) {
   } else if (key == "input") {
     g.input += test::unescape(value);
   } else if (key == "frame") {
-    g.frames.push_back({test::unescape(value), test::unescape(value)});
+    g.frames.push_back({test::unescape(value), test::unescape(value), 0});
   } else if (key == "payload") {
     g.frames.back().payload = test::unescape(value);
+  } else if (key == "flags") {
+    g.frames.back().flags = flags_of(value);
+  } else if (key == "refusal") {
+    g.refusal = static_cast<uint16_t>(std::stoul(value));
+  } else if (key == "expects") {
+    g.expects = value == "yes";
+  } else if (key == "limit") {
+    const size_t equals = value.find('=');
+    limit_of(g.limits, value.substr(0, equals)) = std::stoul(value.substr(equals + 1));
   } else if (key == "end") {
     g.end = status_of(value);
   } else if (key == "wanted") {
@@ -84,13 +123,16 @@ void check_fed(const Golden& g, const gaidaros::Framer& framer, const test::Feed
   for (size_t i = 0; i < g.frames.size(); i++) {
     CHECK_EQ(fed.frames[i].whole, g.frames[i].whole);
     CHECK_EQ(fed.frames[i].payload, g.frames[i].payload);
+    CHECK_EQ(fed.frames[i].flags, g.frames[i].flags);
   }
   CHECK_EQ(fed.status, g.end);
+  CHECK_EQ(fed.refusal, g.refusal);
   // A refusal may have come before all was fed: the rest is then a beginning of what is left.
   CHECK(g.left.starts_with(fed.rest()));
   if (g.end != FrameStatus::kMore) return;
   CHECK_EQ(fed.rest(), g.left);
   CHECK_EQ(fed.wanted, g.wanted);
+  CHECK_EQ(fed.expects, g.expects);
   gaidaros::Frame last{};
   CHECK_EQ(framer.finish(test::bytes_of(fed.rest()), last), g.last.has_value());
   if (g.last) CHECK_EQ(fed.rest().substr(last.offset, last.length), *g.last);
@@ -142,6 +184,7 @@ void check_golden(const std::filesystem::path& path) {
   const Golden g = read_golden(path);
   const auto framer = test::framer_of(g.framer);
   CHECK(framer != nullptr);
+  framer->limit(g.limits);
   std::string all;
   for (const CutFrame& f : g.frames) all += f.whole;
   CHECK_EQ(all + g.left, g.input);

@@ -14,6 +14,7 @@ namespace test {
 struct CutFrame {
   std::string whole;
   std::string payload;
+  uint32_t flags = 0;  // of an HTTP request
   bool operator==(const CutFrame&) const = default;
 };
 
@@ -30,6 +31,7 @@ class Feed {
   bool push(const std::string& piece) {
     fed_ += piece.size();
     rest_ += piece;
+    if (last) return true;
     do {
       // A copy of exact size: reading past its end is a fault that the sanitizer sees.
       const std::vector<uint8_t> exact(rest_.begin(), rest_.end());
@@ -45,6 +47,9 @@ class Feed {
   std::vector<CutFrame> frames;
   gaidaros::FrameStatus status = gaidaros::FrameStatus::kMore;
   uint32_t wanted = 0;
+  uint16_t refusal = 0;
+  bool expects = false;  // the client of the unfinished request waits for 100 Continue
+  bool last = false;     // the connection has had its last request
 
  private:
   void take(const gaidaros::Cut& cut) {
@@ -54,7 +59,7 @@ class Feed {
       if (f.offset != at || f.length == 0) throw std::runtime_error("frames are not in a row");
       if (uint64_t{f.head} + f.tail > f.length) throw std::runtime_error("a negative payload");
       const std::string whole = rest_.substr(f.offset, f.length);
-      frames.push_back({whole, whole.substr(f.head, f.length - f.head - f.tail)});
+      frames.push_back({whole, whole.substr(f.head, f.length - f.head - f.tail), f.flags});
       at += f.length;
     }
     if (cut.consumed != at) throw std::runtime_error("consumed is not the sum of the frames");
@@ -65,6 +70,20 @@ class Feed {
     if (state_.scanned > rest_.size()) throw std::runtime_error("scanned lies past the rest");
     status = cut.status;
     wanted = cut.wanted;
+    heed(cut);
+  }
+
+  // What framer http says besides.
+  void heed(const gaidaros::Cut& cut) {
+    if (cut.frames > 0) expects = false;
+    if (expects && cut.expects) throw std::runtime_error("100 Continue is asked for twice");
+    const uint32_t flags = frames.empty() ? 0 : frames.back().flags;
+    if (cut.last != ((flags & gaidaros::kFrameLast) != 0)) {
+      throw std::runtime_error("last is not what the last frame says");
+    }
+    refusal = cut.refusal;
+    expects = expects || cut.expects;
+    last = cut.last;
   }
 
   const gaidaros::Framer& framer_;

@@ -49,7 +49,7 @@ TEST_CASE("bytes that were searched in vain are not searched again") {
 
 TEST_CASE("room for no frame cuts nothing and forgets nothing") {
   const auto framer = test::framer_of("line");
-  FrameState state{2};
+  FrameState state{2, {}};
   const std::string data = "abc\n";
   const auto cut = framer->cut(test::bytes_of(data), 0, {}, state);
   CHECK_EQ(cut.frames, 0);

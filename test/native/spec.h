@@ -106,6 +106,7 @@ inline std::unique_ptr<gaidaros::Framer> framer_of(const std::string& text) {
   if (name == "varint") return gaidaros::make_varint_framer(strip);
   if (name == "fixed") return gaidaros::make_fixed_framer(std::stoul(argument));
   if (name == "eof") return gaidaros::make_eof_framer();
+  if (name == "http") return gaidaros::make_http_framer();
   if (name != "length") throw std::runtime_error("unknown framer " + text);
   length.type = length_type(argument);
   length.strip = strip;

@@ -42,7 +42,8 @@ void raise_descriptor_limit() {
 
 std::string Client::open(bool& ring_refused) {
   uint32_t entries = std::clamp(std::bit_ceil(options_.connections), 256u, 8192u);
-  uint32_t buffer_bytes = std::clamp(std::bit_ceil(options_.depth * options_.size), 512u, 16384u);
+  uint32_t buffer_bytes =
+      std::clamp(std::bit_ceil(options_.depth * options_.answer_bytes()), 512u, 16384u);
   int error = ring_open(&ring_, entries);
   if (error == 0) error = buffer_ring_open(&ring_, &buffers_, kBuffers, buffer_bytes);
   ring_refused = error != 0;
@@ -59,7 +60,8 @@ std::string Client::connect_all() {
   std::vector<int> descriptors;
   for (uint32_t i = 0; i < options_.connections; i++) {
     Connection& connection =
-        connections_.emplace_back(i, options_.depth, options_.size, options_.expect);
+        connections_.emplace_back(i, options_.depth, options_.size, options_.expect,
+                                  options_.expect == Expect::kHttp ? &reader_ : nullptr);
     connection.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     timeval patience{10, 0};
     setsockopt(connection.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -148,7 +150,10 @@ void Client::fail(uint32_t index, uint64_t& counter, const std::string& what) {
 void Client::condemn(uint32_t index, const Verdict& verdict) {
   std::string where =
       "response " + std::to_string(verdict.request) + ", byte " + std::to_string(verdict.byte);
-  if (verdict.kind == Verdict::kWrong)
+  if (verdict.why != nullptr)
+    fail(index, result_->errors.wrong_bytes,
+         "response " + std::to_string(verdict.request) + ": " + verdict.why);
+  else if (verdict.kind == Verdict::kWrong)
     fail(index, result_->errors.wrong_bytes, where + " differs from what was wanted");
   else
     fail(index, result_->errors.unasked_bytes, where + " was not asked for");

@@ -73,6 +73,7 @@ class Client {
   const Options& options_;
   ring ring_{};
   buffer_ring buffers_{};
+  ResponseReader reader_;
   std::vector<Connection> connections_;
   std::vector<Secure> secured_;  // with --tls, one for each
   std::vector<uint32_t> dirty_, starved_;

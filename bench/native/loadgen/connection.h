@@ -1,5 +1,6 @@
 // One connection of the generator: the requests in flight, kept byte for byte until they are
-// answered, so that each byte of each response is compared with what was asked.
+// answered, so that each byte of each response is compared with what was asked. Over HTTP all
+// requests are the same, and what is compared is status, length and body.
 #pragma once
 
 #include <algorithm>
@@ -8,9 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "http.h"
+
 namespace bench {
 
-enum class Expect { kEcho, kUpper };
+enum class Expect { kEcho, kUpper, kHttp };
 
 // Writes a request: letters from `base` to `base` + 15 drawn from (connection, number), then a
 // newline. The mix is a bijection, so no two requests of 17 bytes or more are equal within a run.
@@ -31,20 +34,26 @@ inline void write_request(char* out, uint32_t size, uint64_t key, char base) {
 // What a chunk that came in was.
 struct Verdict {
   enum Kind { kRight, kWrong, kUnasked } kind = kRight;
-  uint64_t request = 0;  // of this connection, from 0
-  uint32_t byte = 0;     // within the response
+  uint64_t request = 0;       // of this connection, from 0
+  uint32_t byte = 0;          // within the response
+  const char* why = nullptr;  // over HTTP: what is wrong with it
 };
 
 class Connection {
  public:
-  Connection(uint32_t index, uint32_t depth, uint32_t size, Expect expect)
+  // With `reader` it speaks HTTP, and `expect` says nothing more.
+  Connection(uint32_t index, uint32_t depth, uint32_t size, Expect expect, ResponseReader* reader)
       : key_(uint64_t{index + 1} << 40),
         depth_(depth),
         slots_(depth * 2),
         size_(size),
+        reader_(reader),
         asked_(slots_ * size),
         wanted_(expect == Expect::kUpper ? slots_ * size : 0),
-        asked_at_ns_(slots_) {}
+        asked_at_ns_(slots_) {
+    for (uint32_t i = 0; reader_ != nullptr && i < slots_; i++)
+      kHttpRequest.copy(asked_.data() + i * size_, size_);
+  }
 
   int fd = -1;
   bool sending = false;    // one send in flight, or order is lost
@@ -72,6 +81,7 @@ class Connection {
   // response.
   template <typename OnAnswer>
   Verdict take(const char* bytes, uint32_t length, OnAnswer on_answer) {
+    if (reader_ != nullptr) return take_responses(bytes, length, on_answer);
     while (length > 0) {
       uint64_t pending = (asked_count_ - answered) * size_ - partial_;
       if (pending == 0) return {Verdict::kUnasked, answered, 0};
@@ -90,9 +100,27 @@ class Connection {
   [[nodiscard]] uint64_t in_flight() const { return asked_count_ - answered; }
 
  private:
+  // A response that has come in parts is read again from its first byte.
+  template <typename OnAnswer>
+  Verdict take_responses(const char* bytes, uint32_t length, OnAnswer on_answer) {
+    std::string_view rest(bytes, length);
+    if (!begun_.empty()) rest = begun_.append(rest);
+    while (!rest.empty()) {
+      if (in_flight() == 0) return {Verdict::kUnasked, answered, 0};
+      Response response = reader_->read(rest);
+      if (response.why != nullptr) return {Verdict::kWrong, answered, 0, response.why};
+      if (response.length == 0) break;
+      rest.remove_prefix(response.length);
+      on_answer(asked_at_ns_[answered++ % slots_]);
+    }
+    if (!rest.empty() || !begun_.empty()) begun_ = std::string(rest);
+    return {};
+  }
+
   void make(uint32_t slot, uint64_t now_ns) {
     asked_at_ns_[slot] = now_ns;
     uint64_t key = key_ + asked_count_++;
+    if (reader_ != nullptr) return;
     write_request(asked_.data() + slot * size_, size_, key, 'a');
     if (!wanted_.empty()) write_request(wanted_.data() + slot * size_, size_, key, 'A');
   }
@@ -106,9 +134,11 @@ class Connection {
 
   uint64_t key_;
   uint32_t depth_, slots_, size_;
+  ResponseReader* reader_;
   uint32_t partial_ = 0;  // bytes of the next response that have come
   uint64_t asked_count_ = 0;
   std::vector<char> asked_, wanted_;
+  std::string begun_;  // over HTTP: the part of the next response that has come
   std::vector<uint64_t> asked_at_ns_;
 };
 

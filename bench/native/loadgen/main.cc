@@ -1,4 +1,5 @@
-// loadgen: asks a line server at a fixed concurrency and checks every byte of every response.
+// loadgen: asks a line server at a fixed concurrency and checks every byte of every response; or an
+// HTTP server, and checks status and body.
 // Exit code 0; 1 errors were seen or no connection was to be had; 2 misuse; 4 the kernel refuses
 // io_uring.
 

@@ -13,10 +13,11 @@ const char* const kUsage =
     "loadgen --target [HOST:]PORT [options]\n"
     "  --connections N   connections (64)\n"
     "  --depth D         requests in flight on each (1)\n"
-    "  --size B          bytes of a request, its newline included (32)\n"
+    "  --size B          bytes of a request, its newline included (32); not over HTTP\n"
     "  --warmup S        seconds before measuring (0.2)\n"
     "  --seconds S       seconds measured (1)\n"
-    "  --expect WHAT     the response: echo or upper (echo)\n"
+    "  --expect WHAT     the response to a line: echo or upper (echo); http: GET / over HTTP/1.1, "
+    "answered with Hello, World!\n"
     "  --gather SHARE    reap when this share of the connections has answered, 0 to 0.5; 0: at "
     "once (0.25)\n"
     "  --block           sleep while nothing is there, instead of the busy loop\n"
@@ -62,7 +63,8 @@ bool read_cores(std::string_view text, int (&out)[2]) {
 
 bool read_expect(std::string_view text, Expect& out) {
   if (text == "upper") out = Expect::kUpper;
-  return text == "upper" || text == "echo";
+  if (text == "http") out = Expect::kHttp;
+  return text == "upper" || text == "echo" || text == "http";
 }
 
 // What the option wants, or nullptr when it took `value`, or "" when there is no such option.
@@ -78,7 +80,7 @@ const char* read_valued(std::string_view name, std::string_view value, Options& 
     return wants(read_number(value, 0.0, 600.0, options.warmup_s), "0 to 600 seconds");
   if (name == "--seconds")
     return wants(read_number(value, 0.01, 3600.0, options.seconds), "0.01 to 3600 seconds");
-  if (name == "--expect") return wants(read_expect(value, options.expect), "echo or upper");
+  if (name == "--expect") return wants(read_expect(value, options.expect), "echo, upper or http");
   if (name == "--gather") return wants(read_number(value, 0.0, 0.5, options.gather), "0 to 0.5");
   if (name == "--pid")
     return wants(read_number(value, 1, 1 << 30, options.server_pid), "a process id");
@@ -110,12 +112,15 @@ std::optional<Options> parse_options(int argc, char** argv, std::string& problem
     if (wanted) return std::nullopt;
     i++;
   }
+  if (options.expect == Expect::kHttp) options.size = kHttpRequest.size();
   if (options.target.sin_port == 0) problem = "--target [HOST:]PORT is wanted";
   if (uint64_t{options.depth} * options.size > kLargestWindow)
     problem = "--depth times --size: wanted at most 16 MiB";
   if (options.tls && !Secure::kBuilt)
     problem = "--tls: wanted a generator built with OpenSSL (Debian: libssl-dev)";
   if (options.tls && options.udp) problem = "--tls and --udp: wanted one of them";
+  if (options.udp && options.expect == Expect::kHttp)
+    problem = "--expect http and --udp: wanted one of them";
   if (!problem.empty()) return std::nullopt;
   return options;
 }

@@ -27,6 +27,11 @@ struct Options {
   bool tls = false;
   int server_pid = 0;             // 0: its CPU time is not measured
   int probe_cores[2] = {-1, -1};  // -1: no cache-line probe
+
+  // What a response takes, about.
+  [[nodiscard]] uint32_t answer_bytes() const {
+    return expect == Expect::kHttp ? kHttpResponseBytes : size;
+  }
 };
 
 // Reads the arguments. On misuse returns nothing and sets `problem` to what, where and what was

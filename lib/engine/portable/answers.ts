@@ -100,7 +100,10 @@ export class Answers {
    * slab: they leave as one. 0: not even the first, or they are to be framed anew.
    */
   #echoed(connection: Connection, index: number, count: number, sequence: number): number {
-    if (this.#context.framer?.strips || sequence !== connection.pipeline.head) return 0
+    const { framer } = this.#context
+    if (framer?.strips || sequence !== connection.pipeline.head) return 0
+    // Blank lines may stand between requests of HTTP.
+    if (framer?.refusal !== undefined) return 0
     let at = index
     while (at < count && this.words[at * REPLY_WORDS + REPLY.kind] === ANSWER.same) at++
     return at - index

@@ -127,6 +127,7 @@ export class Arrivals {
     if (!connection.socket.writableFinished) return
     connection.discarded += bytes
     const most = this.#context.limits.lingerBytes
-    if (most > 0 && connection.discarded > most) this.#closing.close(connection, 'linger')
+    if (most > 0 && connection.discarded > most)
+      this.#closing.close(connection, connection.lingerReason)
   }
 }

@@ -38,6 +38,7 @@ export class Closing {
     connection.ending = reason
     connection.inbox.clear()
     connection.partial = false
+    connection.expects = false
     connection.stalled = false
     connection.steer()
     this.whenAnswered(connection)

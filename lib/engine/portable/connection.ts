@@ -100,6 +100,8 @@ export class Connection {
   /** An unfinished frame is at hand, since `frameAt`. */
   partial = false
   frameAt = 0
+  /** The client of that frame waits for 100 Continue. */
+  expects = false
   /** The request whose time is being taken. */
   sampled: number | undefined
   /** Something moved since the last sweep. */
@@ -203,6 +205,11 @@ export class Connection {
   #expire(marks: Mark[]): void {
     const { head, inFlight } = this.pipeline
     while (marks[0] !== undefined && (marks[0].end - head - 1) >>> 0 >= inFlight) marks.shift()
+  }
+
+  /** Why it is closed where the peer does not leave: what else was wrong with it says more. */
+  get lingerReason(): CloseReason {
+    return this.closing === undefined || this.closing === 'done' ? 'linger' : this.closing
   }
 
   /** Bytes of input that are not cut. */

@@ -40,6 +40,19 @@ export class Context {
     this.options = options
     this.limits = options.limits
     this.framer = options.framer.kind === 'chunk' ? undefined : makeFramer(options.framer)
+    this.framer?.limit?.(options.limits)
+  }
+
+  limit(limits: Limits): void {
+    this.limits = limits
+    this.framer?.limit?.(limits)
+  }
+
+  /** `count` further requests of it are in flight. */
+  opened(connection: Connection, count: number): void {
+    connection.pipeline.open(count)
+    connection.requests += count
+    this.counters.requests += count
   }
 
   /** It has gathered output: flush it once all that goes on now is done. */

@@ -66,6 +66,7 @@ export class Inbox {
     this.end = 0
     this.#owned = false
     this.state.scanned = 0
+    this.state.http = undefined
   }
 
   #grow(more: number): void {

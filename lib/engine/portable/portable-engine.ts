@@ -19,6 +19,7 @@ import { Arrivals } from './arrivals.js'
 import { Closing } from './closing.js'
 import type { Connection } from './connection.js'
 import { Context } from './context.js'
+import { Http } from './http.js'
 import { listConnections } from './list.js'
 import { Listeners } from './listeners.js'
 import { Opening } from './opening.js'
@@ -67,8 +68,9 @@ export class PortableEngine implements PoolEngine {
     const answers = new Answers(this.#context, this.#replies, this.#closing)
     this.pool = new PortablePool(this)
     const shared = new PoolHost(this, this.pool, host)
-    this.#turns = new Turns(this.#context, this.#replies, this.#closing, answers, shared)
-    this.#sweep = new Sweep(this.#context, this.#closing, this.#replies)
+    const http = new Http(this.#context, this.#replies, this.#closing)
+    this.#turns = new Turns(this.#context, this.#replies, this.#closing, answers, http, shared)
+    this.#sweep = new Sweep(this.#context, this.#closing, this.#replies, http)
     const arrivals = new Arrivals(this.#context, this.#closing, this.#replies, this.#turns)
     this.#opening = new Opening(this.#context, this.#closing, arrivals)
     arrivals.isSealed = this.#opening.isImplicit
@@ -207,7 +209,7 @@ export class PortableEngine implements PoolEngine {
   }
 
   setLimits(limits: Limits): void {
-    this.#context.limits = limits
+    this.#context.limit(limits)
     this.#sweep.adapt()
   }
 

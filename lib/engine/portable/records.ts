@@ -20,8 +20,8 @@ export class Records {
     const { words } = this
     let word = 0
     let sequence = first
-    for (const { offset, length, head, tail } of frames) {
-      words[word + RECORD.kind] = KIND.request
+    for (const { offset, length, head, tail, flags = 0 } of frames) {
+      words[word + RECORD.kind] = KIND.request | flags
       words[word + RECORD.slot] = slot
       words[word + RECORD.generation] = generation
       words[word + RECORD.sequence] = sequence++

@@ -7,6 +7,8 @@ import type { Context } from './context.js'
 
 /** Gathered bytes that are flushed without waiting for more, where there is no high-water mark. */
 const GATHER_BYTES = 64 * 1024
+/** An interim response (RFC 9110, 15.2.1): no reply, so it is not counted as one. */
+const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
 
 export class Replies {
   readonly #context: Context
@@ -69,6 +71,14 @@ export class Replies {
     connection.output.copy(this.#context.spool, data, 0, data.length)
     this.#gathered(connection)
     return this.#waiting(connection)
+  }
+
+  /** Tells a client that waits for it to send its body, unless replies to earlier requests are still to come. */
+  invite(connection: Connection): void {
+    if (!connection.expects || connection.pipeline.inFlight > 0) return
+    connection.expects = false
+    connection.output.add(CONTINUE, 0, CONTINUE.length)
+    this.#gathered(connection)
   }
 
   flush(connection: Connection): void {
@@ -157,7 +167,10 @@ export class Replies {
       end = held.end
     }
     if (end) this.#closing.conclude(connection, 'done')
-    else if (pipeline.inFlight === 0) this.#closing.whenAnswered(connection)
+    else if (pipeline.inFlight === 0) {
+      if (connection.expects) this.invite(connection)
+      this.#closing.whenAnswered(connection)
+    }
     if (connection.stalled) this.#context.wake(connection)
   }
 

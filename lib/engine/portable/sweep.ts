@@ -6,6 +6,7 @@ import type { CloseReason } from '../reasons.js'
 import type { Closing } from './closing.js'
 import type { Connection } from './connection.js'
 import type { Context } from './context.js'
+import type { Http } from './http.js'
 import type { Replies } from './replies.js'
 
 /** Sweeps in the shortest timeout, and bounds of the time between two, in milliseconds. */
@@ -48,13 +49,15 @@ export class Sweep {
   readonly #context: Context
   readonly #closing: Closing
   readonly #replies: Replies
+  readonly #http: Http
   #timer: NodeJS.Timeout | undefined
   #due: NodeJS.Immediate | undefined
 
-  constructor(context: Context, closing: Closing, replies: Replies) {
+  constructor(context: Context, closing: Closing, replies: Replies, http: Http) {
     this.#context = context
     this.#closing = closing
     this.#replies = replies
+    this.#http = http
   }
 
   /** There are connections. */
@@ -101,7 +104,9 @@ export class Sweep {
     this.#look(connection, now)
     const reason =
       connection.closing === undefined ? this.#open(connection, now) : this.#last(connection, now)
-    if (reason !== undefined) this.#closing.close(connection, reason)
+    if (reason === 'frame_timeout' && this.#http.isFramer && connection.closing === undefined)
+      this.#http.late(connection)
+    else if (reason !== undefined) this.#closing.close(connection, reason)
     else if (connection.blocked) this.#replies.level(connection)
   }
 
@@ -134,7 +139,9 @@ export class Sweep {
         : undefined
     if (bytesIn === 0)
       return over(limits.firstByteTimeout, acceptedAt, now) ? 'first_byte_timeout' : undefined
-    if (partial) return over(limits.frameTimeout, frameAt, now) ? 'frame_timeout' : undefined
+    // Who speaks HTTP is told so, once there is no other answer to come.
+    if (partial && !(connection.isWaiting && this.#http.isFramer))
+      return over(limits.frameTimeout, frameAt, now) ? 'frame_timeout' : undefined
     if (connection.isWaiting || connection.queued > 0) return undefined
     return over(limits.idleTimeout, idleAt, now) ? 'idle_timeout' : undefined
   }
@@ -150,6 +157,6 @@ export class Sweep {
       return undefined
     }
     const idle = over(limits.lingerIdleTimeout, Math.max(finAt, idleAt), now)
-    return idle || over(limits.lingerTimeout, finAt, now) ? 'linger' : undefined
+    return idle || over(limits.lingerTimeout, finAt, now) ? connection.lingerReason : undefined
   }
 }

@@ -8,6 +8,7 @@ import type { Answers } from './answers.js'
 import type { Closing } from './closing.js'
 import type { Connection } from './connection.js'
 import type { Context, Event } from './context.js'
+import { type Http, reasonOf } from './http.js'
 import { MAX_RECORDS, Records } from './records.js'
 import type { Replies } from './replies.js'
 
@@ -23,6 +24,7 @@ export class Turns {
   readonly #replies: Replies
   readonly #closing: Closing
   readonly #answers: Answers
+  readonly #http: Http
   readonly #host: EngineHost
   /** The turn whose promises run: its records, 0 where it is several turns, and when it began. */
   #behind: { count: number; began: number } | undefined
@@ -32,12 +34,14 @@ export class Turns {
     replies: Replies,
     closing: Closing,
     answers: Answers,
+    http: Http,
     host: EngineHost,
   ) {
     this.#context = context
     this.#replies = replies
     this.#closing = closing
     this.#answers = answers
+    this.#http = http
     this.#host = host
   }
 
@@ -70,15 +74,9 @@ export class Turns {
 
   /** `count` further requests were cut above, and are in flight. */
   opened(connection: Connection, count: number): void {
-    this.#count(connection, count)
+    this.#context.opened(connection, count)
     const last = (connection.pipeline.next - 1) >>> 0
     if (count > 0) this.#context.timing.expectLate(connection, last, count)
-  }
-
-  #count(connection: Connection, count: number): void {
-    connection.pipeline.open(count)
-    connection.requests += count
-    this.#context.counters.requests += count
   }
 
   /** Notes whether a frame is unfinished; its time runs from its first byte. */
@@ -128,13 +126,14 @@ export class Turns {
     if (room <= 0) return false
     const { buffer, start } = inbox
     const { maxFrameSize } = this.#context.limits
-    const { frames, consumed, status } = framer.cut(inbox.view(), maxFrameSize, room, inbox.state)
-    inbox.consume(consumed)
+    const cut = framer.cut(inbox.view(), maxFrameSize, room, inbox.state)
+    const { frames, status } = cut
+    inbox.consume(cut.consumed)
     this.unfinished(connection, status === 'more' && inbox.length > 0, frames.length > 0)
     if (frames.length > 0) this.#requests(connection, buffer, start, frames)
-    if (status === 'more') return false
     if (status === 'room') return true
-    this.#closing.fail(connection, status === 'too_long' ? 'frame_size' : 'frame_error')
+    if (this.#http.isFramer) this.#http.heed(connection, cut)
+    else if (status !== 'more') this.#closing.fail(connection, reasonOf(cut))
     return false
   }
 
@@ -143,7 +142,8 @@ export class Turns {
     const count = frames.length
     const first = connection.pipeline.next
     records.requests(connection, first, base, frames)
-    this.#count(connection, count)
+    this.#context.opened(connection, count)
+    connection.expects = false
     this.#turn(slab, count)
     const { words } = records
     for (let i = 0; i < count && !connection.dead && connection.closing === undefined; )

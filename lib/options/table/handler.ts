@@ -133,7 +133,7 @@ export const handler = [
     hint: 'FRAMER|NAME|CODE',
     userFile: false,
     reloadable: true,
-    doc: 'Where a request ends: a framer such as line, delimiter:\\r\\n, length:u32be, fixed:64, or (bytes) => boolean. The default is line.',
+    doc: 'Where a request ends: a framer such as line, delimiter:\\r\\n, length:u32be, fixed:64, http, or (bytes) => boolean. The default is line.',
   },
   {
     name: 'split_request',

@@ -12,6 +12,9 @@ import { errors } from './errors.js'
 import { framing } from './framing.js'
 import { halfclose } from './halfclose.js'
 import { hooks } from './hooks.js'
+import { http } from './http.js'
+import { httpconnections } from './httpconnections.js'
+import { httprefusals } from './httprefusals.js'
 import { jsframing } from './jsframing.js'
 import { keepalive } from './keepalive.js'
 import { addresses, options } from './options.js'
@@ -43,6 +46,9 @@ export const SUBJECTS: Record<string, Cases> = {
   streaming,
   batch,
   'types of requests and replies': codec,
+  http,
+  'HTTP connections': httpconnections,
+  'HTTP refusals': httprefusals,
   connection: hooks,
   options,
   addresses,
@@ -66,6 +72,8 @@ const FILES: Record<string, string> = {
   'timers and limits': 'timers',
   'types of requests and replies': 'codec',
   connection: 'hooks',
+  'HTTP connections': 'httpconnections',
+  'HTTP refusals': 'httprefusals',
   addresses: 'options',
   'PROXY protocol': 'proxy',
   'unix sockets': 'unix',

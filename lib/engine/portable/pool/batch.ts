@@ -1,7 +1,7 @@
 // What a pool and a worker say to each other in one message: a table of entries, and behind it their bytes. An entry
 // is a record (layout.ts) whose spare word holds a ticket; what is no record of the engine has a kind of its own.
 
-import { RECORD, RECORD_WORDS } from '../../layout.js'
+import { KIND, RECORD, RECORD_WORDS } from '../../layout.js'
 import type { Batch } from '../../pool.js'
 
 /** To a worker, besides the engine's records. */
@@ -48,6 +48,9 @@ export interface Entry {
   ticket: number
   bytes: Uint8Array
 }
+
+/** A request, whatever its framer says of it besides. */
+export const isRequest = ({ kind }: Pick<Entry, 'kind'>): boolean => (kind & 0xff) === KIND.request
 
 const FIRST_ENTRIES = 64
 const FIRST_BYTES = 16 * 1024

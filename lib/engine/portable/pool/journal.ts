@@ -2,7 +2,7 @@
 
 import { KIND } from '../../layout.js'
 import { NOTE, NOTE_AT, NOTE_WORDS, type Noted } from '../../notes.js'
-import type { Entry } from './batch.js'
+import { type Entry, isRequest } from './batch.js'
 
 export class Journal {
   readonly #noted: Noted
@@ -27,7 +27,7 @@ export class Journal {
 
   /** A record that goes to a worker, of which the server's own log has to hear. */
   handed(entry: Entry): void {
-    if (entry.kind === KIND.request) this.add(NOTE.handed, entry, entry.bytes.length)
+    if (isRequest(entry)) this.add(NOTE.handed, entry, entry.bytes.length)
     else if (entry.kind === KIND.opened) this.add(NOTE.opened, entry, 0)
     else if (entry.kind === KIND.closed) this.add(NOTE.closed, entry, entry.extra)
   }

@@ -4,7 +4,7 @@
 import { KIND, RECORD_WORDS } from '../../layout.js'
 import type { Batch } from '../../pool.js'
 import { MAX_RECORDS } from '../records.js'
-import { BatchWriter, type Entry } from './batch.js'
+import { BatchWriter, type Entry, isRequest } from './batch.js'
 
 /** A turn of so many milliseconds is long enough: what waits behind it is for whoever is free first. */
 const TURN_MS = 1
@@ -71,7 +71,7 @@ export class Member {
   #put(entry: Entry, keep: boolean): void {
     const { kind, slot, generation, sequence, extra, ticket, bytes } = entry
     this.#writer.add(kind, slot, generation, sequence, extra, ticket, bytes)
-    if (kind === KIND.request) {
+    if (isRequest(entry)) {
       this.flights.set(ticket, entry)
       this.requests++
     } else if (kind === KIND.chunk) this.chunks.push(entry)
@@ -108,4 +108,4 @@ export class Member {
 }
 
 /** What takes time; the rest is news. */
-const isWork = ({ kind }: Entry): boolean => kind === KIND.request || kind === KIND.chunk
+const isWork = (entry: Entry): boolean => isRequest(entry) || entry.kind === KIND.chunk

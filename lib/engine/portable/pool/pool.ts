@@ -7,7 +7,7 @@ import type { ServingEngine } from '../../engine.js'
 import { ANSWER, KIND, RECORD, RECORD_WORDS, REPLY_WORDS } from '../../layout.js'
 import type { Noted } from '../../notes.js'
 import type { Batch, EnginePool, PoolSpec, WorkerState } from '../../pool.js'
-import { type Entry, NO_TICKET, TOLD } from './batch.js'
+import { type Entry, isRequest, NO_TICKET, TOLD } from './batch.js'
 import { Homes } from './homes.js'
 import { Journal } from './journal.js'
 import { Member } from './member.js'
@@ -96,9 +96,7 @@ export class PortablePool implements EnginePool {
     if (!member.live) return
     const { idempotent, chunks } = this.#spec as PoolSpec
     const had = [...member.flights.values()]
-    const waited = member.pending.filter(
-      ({ kind }) => kind === KIND.request || kind === KIND.opened,
-    )
+    const waited = member.pending.filter((entry) => isRequest(entry) || entry.kind === KIND.opened)
     const homeless = this.#homes.leave(member)
     this.#members[index] = new Member(index)
     this.#queue = [...(idempotent ? had : []), ...waited, ...this.#queue]
@@ -162,8 +160,9 @@ export class PortablePool implements EnginePool {
   }
 
   /** What is no request concerns only the worker that knows the connection. */
-  #takes({ kind, slot, generation }: Entry): boolean {
-    if (kind === KIND.request) return true
+  #takes(entry: Entry): boolean {
+    const { kind, slot, generation } = entry
+    if (isRequest(entry)) return true
     if (kind === KIND.closed || kind === KIND.drained)
       return this.#homes.find(slot, generation) !== undefined
     return this.#spec?.sticky === true
@@ -172,20 +171,20 @@ export class PortablePool implements EnginePool {
   #hand(entry: Entry): void {
     const { kind, slot, generation } = entry
     const home =
-      this.#spec?.sticky || kind !== KIND.request ? this.#homes.find(slot, generation) : undefined
+      this.#spec?.sticky || !isRequest(entry) ? this.#homes.find(slot, generation) : undefined
     if (home === undefined) {
       this.#queue.push(entry)
       // Or the connection's next record would find no home either, and a further one.
       if (this.#spec?.sticky) this.#assignHomes()
       return
     }
-    if (kind === KIND.request || kind === KIND.chunk) this.#describe(home, entry)
+    if (isRequest(entry) || kind === KIND.chunk) this.#describe(home, entry)
     this.#give(home, entry)
     if (kind === KIND.closed) this.#homes.delete(slot)
   }
 
   #give(member: Member, entry: Entry): void {
-    if (entry.kind === KIND.request) entry.ticket = this.#ticket()
+    if (isRequest(entry)) entry.ticket = this.#ticket()
     member.pending.push(entry)
   }
 
@@ -304,5 +303,5 @@ export class PortablePool implements EnginePool {
 }
 
 /** The rest of the records wants no answer. A chunk is answered when its worker has cut it. */
-const isAnsweredLater = ({ kind }: Entry): boolean =>
-  kind === KIND.request || kind === KIND.chunk || kind === KIND.ended
+const isAnsweredLater = (entry: Entry): boolean =>
+  isRequest(entry) || entry.kind === KIND.chunk || entry.kind === KIND.ended

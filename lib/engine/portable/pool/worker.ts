@@ -17,7 +17,7 @@ import type { Batch } from '../../pool.js'
 import { type CloseReason, REASONS } from '../../reasons.js'
 import type { MessageSpec, WorkerEngine } from '../../worker.js'
 import { MAX_RECORDS } from '../records.js'
-import { BatchWriter, type Entry, entriesOf, NO_TICKET, SAID, TOLD } from './batch.js'
+import { BatchWriter, type Entry, entriesOf, isRequest, NO_TICKET, SAID, TOLD } from './batch.js'
 import { Flows } from './flows.js'
 
 const OUT_BYTES = 256 * 1024
@@ -173,7 +173,7 @@ export class MessageEngine implements WorkerEngine {
       if (waiting === undefined) return
       this.#record({ ...entry, kind: KIND.drained, extra: waiting, ticket: NO_TICKET })
     } else {
-      if (kind === KIND.request) this.#hadRequest = true
+      if (isRequest(entry)) this.#hadRequest = true
       this.#record({ kind, slot, generation, sequence, extra, ticket, bytes })
     }
   }
@@ -200,7 +200,7 @@ export class MessageEngine implements WorkerEngine {
     const generation = records[word + RECORD.generation] as number
     if (kind === KIND.ended) this.#say(SAID.ended, slot, generation)
     if (kind === KIND.closed) this.#forget(slot, generation)
-    if (kind !== KIND.request) return
+    if (!isRequest({ kind })) return
     const sequence = records[word + RECORD.sequence] as number
     const ticket = this.#tickets[index] as number
     const answer = replies[index * REPLY_WORDS + REPLY.kind] as number
@@ -263,7 +263,7 @@ export class MessageEngine implements WorkerEngine {
     return this.#tickets.findIndex((_, index) => {
       const word = index * RECORD_WORDS
       return (
-        records[word + RECORD.kind] === KIND.request &&
+        ((records[word + RECORD.kind] as number) & 0xff) === KIND.request &&
         records[word + RECORD.sequence] === sequence &&
         records[word + RECORD.slot] === slot &&
         records[word + RECORD.generation] === generation
