@@ -1,11 +1,12 @@
 // --probe: what this machine permits, and why something is not to be had.
 
 import { release } from 'node:os'
-import { COMPRESS_METHODS } from '../engine/engine.js'
+import { COMPRESS_METHODS, type CompressMethod } from '../engine/engine.js'
 import {
   codecRefusal,
   type NativeProbe,
   nativeProbe,
+  portableMethods,
   probeVsock,
   zeromqRefusal,
 } from '../engine/index.js'
@@ -22,11 +23,21 @@ function aged(reason: string | undefined, minimum: string): string | undefined {
   return `${reason}; needs Linux ${minimum} or later`
 }
 
-function nativeFacts(probe: NativeProbe): Fact[] {
+/** @param refusalOf why a method is not to be had; empty: it is */
+const methodFacts = (refusalOf: (method: CompressMethod) => string): Fact[] =>
+  COMPRESS_METHODS.map((method) => feature(`-z ${method}`, refusalOf(method) || undefined))
+
+/** What the engine has that would serve. */
+function engineFacts(probe: NativeProbe): Fact[] {
   if (!probe.available) {
     const reason = `no addon: ${probe.reason ?? 'unknown reason'}`
-    const names = ['native engine', '-T edge', '-T level', 'batched sends', '-T completion', 'TLS']
-    return [...names, '-P vsock'].map((name) => feature(name, reason))
+    const lacks = ['native engine', '-T edge', '-T level', 'batched sends', '-T completion']
+    return [
+      ...lacks.map((name) => feature(name, reason)),
+      feature('TLS', process.versions.openssl === undefined ? 'node has none' : undefined),
+      ...methodFacts((method) => portableMethods()[method]),
+      feature('-P vsock', reason),
+    ]
   }
   const vsock = probeVsock()
   const why = (part: { available: boolean; reason?: string } | undefined) =>
@@ -38,7 +49,7 @@ function nativeFacts(probe: NativeProbe): Fact[] {
     feature('batched sends', aged(why(probe.sendBatching), MINIMUM.batchedSends)),
     feature('-T completion', aged(why(probe.completion), MINIMUM.completion)),
     feature('TLS', why(probe.tls)),
-    ...COMPRESS_METHODS.map((method) => feature(`-z ${method}`, codecRefusal(method) || undefined)),
+    ...methodFacts(codecRefusal),
     feature('-P vsock', vsock?.refusal || vsock?.unreachable || undefined),
   ]
 }
@@ -51,7 +62,7 @@ function nativeFacts(probe: NativeProbe): Fact[] {
 export function probeLines(): string[] {
   const portable = feature('portable engine', undefined)
   const zmq = feature('-P zmq', zeromqRefusal())
-  const facts = [...machineFacts(), ...nativeFacts(nativeProbe()), portable, zmq]
+  const facts = [...machineFacts(), ...engineFacts(nativeProbe()), portable, zmq]
   const width = Math.max(...facts.map(({ name }) => name.length)) + 2
   const line = ({ name, value, lack }: Fact) =>
     `${name.padEnd(width)}${value}${lack === undefined ? '' : `: ${lack}`}`

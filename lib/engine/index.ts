@@ -12,6 +12,7 @@ import {
 } from './portable/index.js'
 
 export { codecRefusal, type NativeProbe, probe as nativeProbe, probeVsock } from './native.js'
+export { portableMethods } from './portable/compress/methods.js'
 export { type Wishes, zeromqRefusal } from './portable/index.js'
 
 /** Where one warning for the operator goes. */

@@ -12,6 +12,14 @@ const NO_HEADERS = new HttpHeaders('')
 /** Scheme and authority of a target in absolute form. */
 const ORIGIN = /^https?:\/\/[^/?]*/i
 
+/** What was asked for already: apart, because many a handler asks for nothing. */
+interface Found {
+  line: string | undefined
+  headers: HttpHeaders | undefined
+  body: Buffer | undefined
+  trailers: HttpHeaders | undefined
+}
+
 /**
  * One whole request.
  * @example
@@ -22,17 +30,15 @@ export class HttpRequest {
   readonly #start: number
   readonly #end: number
   #flags: number | undefined
-  #line: string | undefined
-  #headers: HttpHeaders | undefined
-  #body: Buffer | undefined
-  #trailers: HttpHeaders | undefined
+  #found: Found | undefined
 
   /**
    * Bytes [start, end) of `buffer` are a request as framer http cuts it; they must stay as they are.
-   * @param flags HTTP_FLAG; found out where they are not known
+   * @param flags HTTP_FLAG of a Buffer's request; found out where they are not known
    */
   constructor(bytes: Uint8Array, start = 0, end = bytes.length, flags?: number) {
-    this.#buffer = (Buffer.isBuffer(bytes) ? bytes : view(bytes, 0, bytes.length)) as RawBuffer
+    const isBuffer = flags !== undefined || Buffer.isBuffer(bytes)
+    this.#buffer = (isBuffer ? bytes : view(bytes, 0, bytes.length)) as RawBuffer
     this.#start = start
     this.#end = end
     this.#flags = flags
@@ -70,19 +76,22 @@ export class HttpRequest {
   }
 
   get headers(): HttpHeaders {
-    this.#headers ??= this.#readHeaders()
-    return this.#headers
+    const found = this.#finds()
+    found.headers ??= this.#readHeaders()
+    return found.headers
   }
 
   /** What came behind a body in chunks. */
   get trailers(): HttpHeaders {
-    if (this.#trailers === undefined) this.#readBody()
-    return this.#trailers as HttpHeaders
+    const found = this.#finds()
+    if (found.trailers === undefined) this.#readBody(found)
+    return found.trailers as HttpHeaders
   }
 
   /** The body, without what chunks put around it. The handler's to keep. */
   get body(): Buffer {
-    return this.#body ?? this.#readBody()
+    const found = this.#finds()
+    return found.body ?? this.#readBody(found)
   }
 
   /** The body as UTF-8. */
@@ -124,9 +133,15 @@ export class HttpRequest {
     return this.#flags
   }
 
+  #finds(): Found {
+    this.#found ??= { line: undefined, headers: undefined, body: undefined, trailers: undefined }
+    return this.#found
+  }
+
   #requestLine(): string {
-    this.#line ??= this.#buffer.latin1Slice(this.#start, this.#lineEnd() - CRLF)
-    return this.#line
+    const found = this.#finds()
+    found.line ??= this.#buffer.latin1Slice(this.#start, this.#lineEnd() - CRLF)
+    return found.line
   }
 
   /** The target without scheme and host. */
@@ -150,14 +165,14 @@ export class HttpRequest {
     return new HttpHeaders(this.#buffer.latin1Slice(this.#lineEnd(), this.#headEnd() - CRLF))
   }
 
-  #readBody(): Buffer {
+  #readBody(found: Found): Buffer {
     const start = this.#headEnd()
-    this.#trailers = NO_HEADERS
-    this.#body = view(this.#buffer, start, this.#end)
-    if (start === this.#end || !this.headers.has('transfer-encoding')) return this.#body
+    found.trailers = NO_HEADERS
+    found.body = view(this.#buffer, start, this.#end)
+    if (start === this.#end || !this.headers.has('transfer-encoding')) return found.body
     const { body, trailers } = decodeChunks(this.#buffer, start, this.#end)
-    this.#trailers = new HttpHeaders(trailers)
-    this.#body = body
+    found.trailers = new HttpHeaders(trailers)
+    found.body = body
     return body
   }
 

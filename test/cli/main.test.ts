@@ -1,6 +1,7 @@
 // What the command tells without serving, and what it says when the options are wrong.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import zlib from 'node:zlib'
 import t from 'tap'
 import { version } from '../../lib/version.js'
 import { run, temporary } from './command.js'
@@ -35,6 +36,9 @@ t.test('--probe without the addon says why', async (t) => {
   const { stdout } = await run(['--probe'], { env: { GAIDAROS_NATIVE: 'off' } })
   t.match(stdout, /^native engine +no: .*GAIDAROS_NATIVE is off/m)
   t.match(stdout, /^portable engine +yes$/m)
+  t.match(stdout, /^TLS +yes$/m, 'what the portable engine has is told')
+  t.match(stdout, /^-z gzip +yes$/m)
+  t.match(stdout, 'zstdCompressSync' in zlib ? /^-z zstd +yes$/m : /^-z zstd +no: \S/m)
 })
 
 t.test('--print-config names the origin of each value', async (t) => {
