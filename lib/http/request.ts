@@ -11,6 +11,7 @@ const CRLF = 2
 const NO_HEADERS = new HttpHeaders('')
 /** Scheme and authority of a target in absolute form. */
 const ORIGIN = /^https?:\/\/[^/?]*/i
+const HOST = /(?:^|\n)host:[\t ]*([^\r\t ]*)/i
 
 /**
  * One whole request.
@@ -23,6 +24,8 @@ export class HttpRequest {
   readonly #end: number
   #flags: number | undefined
   #line: string | undefined
+  /** Field lines. */
+  #fields: string | undefined
   #headers: HttpHeaders | undefined
   #body: Buffer | undefined
   #trailers: HttpHeaders | undefined
@@ -70,8 +73,13 @@ export class HttpRequest {
   }
 
   get headers(): HttpHeaders {
-    this.#headers ??= this.#readHeaders()
+    this.#headers ??= new HttpHeaders(this.#fieldLines())
     return this.#headers
+  }
+
+  /** The value of Host, for which the other fields are not looked at. */
+  get host(): string | undefined {
+    return HOST.exec(this.#fieldLines())?.[1]
   }
 
   /** What came behind a body in chunks. */
@@ -146,8 +154,9 @@ export class HttpRequest {
     return this.#buffer.indexOf('\r\n\r\n', this.#lineEnd() - CRLF, 'latin1') + 2 * CRLF
   }
 
-  #readHeaders(): HttpHeaders {
-    return new HttpHeaders(this.#buffer.latin1Slice(this.#lineEnd(), this.#headEnd() - CRLF))
+  #fieldLines(): string {
+    this.#fields ??= this.#buffer.latin1Slice(this.#lineEnd(), this.#headEnd() - CRLF)
+    return this.#fields
   }
 
   #readBody(): Buffer {

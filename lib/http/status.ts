@@ -62,9 +62,12 @@ const PHRASES: Readonly<Record<number, string>> = {
 export const FIRST_STATUS = 200
 export const LAST_STATUS = 599
 
-/** 'HTTP/1.1 200 OK\r\n'; of a status that nobody has named the phrase is empty. */
-export const statusLine = (status: number): string =>
-  `HTTP/1.1 ${status} ${PHRASES[status] ?? ''}\r\n`
+/**
+ * 'HTTP/1.1 200 OK\r\n'; of a status that nobody has named the phrase is empty.
+ * @param phrase in place of the usual one
+ */
+export const statusLine = (status: number, phrase = PHRASES[status] ?? ''): string =>
+  `HTTP/1.1 ${status} ${phrase}\r\n`
 
 /** Responses of these have no body, and say no length. */
 export const isBodiless = (status: number): boolean => status === 204 || status === 304

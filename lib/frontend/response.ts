@@ -1,0 +1,132 @@
+// What a fetch handler has returned, as a response on the wire.
+
+import { typeName } from '../dispatch/codec.js'
+import { HTTP_FLAG } from '../engine/layout.js'
+import { misuse } from '../errors.js'
+import { type Parts, partsOf } from '../fetch/index.js'
+import { type Fields, fieldsOf, shown, VALUE } from '../http/fields.js'
+import {
+  type BodyPieces,
+  type Head,
+  textWriter,
+  type Written,
+  writeBody,
+  writeHead,
+} from '../http/response.js'
+
+/** The type that the Fetch standard gives a string. */
+const PLAIN = 'text/plain;charset=UTF-8'
+/** 200, a string, and the type that the standard gives it: what most responses of a small service are. */
+export const writePlain = textWriter(`Content-Type: ${PLAIN}\r\n`)
+
+/**
+ * The response that `returned` is.
+ * @param flags of the request, HTTP_FLAG
+ * @param over called when a body in pieces has ended, however it did
+ * @throws TypeError ERR_GAIDAROS_REPLY where it is none, or none that can be sent
+ */
+export function writeFetched(
+  returned: unknown,
+  flags: number,
+  keep: boolean,
+  over: () => void,
+): Written {
+  const parts = partsOf(returned)
+  if (parts === undefined) throw unwanted(returned)
+  const { body } = parts
+  const head = headOf(parts)
+  if (typeof body === 'object' && Symbol.asyncIterator in body)
+    return writeBody(head, noting(body, hasEvents(parts), over), flags, keep)
+  // What is left out of the response to HEAD may have been left out before: nobody knows its length then.
+  if (body === undefined && (flags & HTTP_FLAG.head) !== 0) return writeHead(head, flags, keep)
+  return writeBody(head, body, flags, keep)
+}
+
+export const unwanted = (returned: unknown): TypeError =>
+  misuse(
+    'ERR_GAIDAROS_REPLY',
+    `fetch: returned a value of type ${typeName(returned)}; wanted a Response, or a promise of one`,
+  )
+
+function headOf({ status, statusText, headers }: Parts): Head {
+  if (!VALUE.test(statusText))
+    throw misuse(
+      'ERR_GAIDAROS_REPLY',
+      `fetch: statusText: ${shown(statusText)}; wanted characters up to U+00FF and no line ends`,
+    )
+  const fields = fieldsFor(status, headers)
+  return statusText === '' ? { status, fields } : { status, phrase: statusText, fields }
+}
+
+/** Those that are an application's to set; how the bytes of a body are cut is the server's business. */
+function fieldsFor(status: number, headers: Parts['headers']): Fields {
+  const pairs: (readonly [string, string])[] = []
+  for (const pair of headers) if (isApplications(status, pair[0], pair[1])) pairs.push(pair)
+  const fields = fieldsOf(pairs)
+  // The standard has given it a type, or there is to be none.
+  fields.hasType = true
+  return fields
+}
+
+function isApplications(status: number, name: string, value: string): boolean {
+  switch (name.toLowerCase()) {
+    case 'transfer-encoding':
+    case 'keep-alive':
+      return false
+    case 'connection':
+      return value.toLowerCase() === 'close'
+    case 'content-length':
+      return status !== 204
+    default:
+      return true
+  }
+}
+
+/** Clients wait for the head of these, and for their first event however long that takes. */
+function hasEvents({ headers }: Parts): boolean {
+  for (const [name, value] of headers)
+    if (name.toLowerCase() === 'content-type') return /^text\/event-stream\b/i.test(value)
+  return false
+}
+
+/** The same pieces. @param isEager an empty one goes ahead, with which the head is sent */
+function noting(body: AsyncIterable<Uint8Array>, isEager: boolean, over: () => void): BodyPieces {
+  return {
+    [Symbol.asyncIterator]: () => new NotedPieces(body[Symbol.asyncIterator](), isEager, over),
+  }
+}
+
+const NOTHING = new Uint8Array(0)
+
+class NotedPieces implements AsyncIterator<Uint8Array, undefined> {
+  readonly #pieces: AsyncIterator<Uint8Array>
+  readonly #over: () => void
+  #isEager: boolean
+
+  constructor(pieces: AsyncIterator<Uint8Array>, isEager: boolean, over: () => void) {
+    this.#pieces = pieces
+    this.#isEager = isEager
+    this.#over = over
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#isEager) {
+      this.#isEager = false
+      return { done: false, value: NOTHING }
+    }
+    try {
+      const result = await this.#pieces.next()
+      if (result.done) this.#over()
+      return result.done ? { done: true, value: undefined } : result
+    } catch (error) {
+      this.#over()
+      throw error
+    }
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#over()
+    await this.#pieces.return?.()
+    return { done: true, value: undefined }
+  }
+}
