@@ -16,7 +16,7 @@ export interface Application {
 
 /**
  * handle_request as an option names it; without it, the method fetch of handler_class, the default export (an object with
- * a method fetch, or a function), an export of that name.
+ * a method fetch, or a function), an export named fetch or handleRequest.
  * @throws TypeError ERR_GAIDAROS_HANDLER when there is none of them
  */
 export function findApplication(
@@ -63,7 +63,8 @@ function exported(members: Members): Found {
   const standard = members.standard('default') as unknown
   // TypeScript's CommonJS has a default export in the default export.
   const inner = (standard as { default?: unknown } | undefined)?.default
-  for (const each of [standard, inner, { fetch: members.standard('fetch') }]) {
+  const byName = ['fetch', 'handleRequest'].map((name) => members.standard(name) as unknown)
+  for (const each of [standard, inner, ...byName]) {
     const method = (each as { fetch?: unknown } | null | undefined)?.fetch
     if (typeof method === 'function')
       return { handle: method.bind(each) as AnyFunction, original: method as AnyFunction }

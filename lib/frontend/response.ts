@@ -5,19 +5,13 @@ import { HTTP_FLAG } from '../engine/layout.js'
 import { misuse } from '../errors.js'
 import { type Parts, partsOf } from '../fetch/index.js'
 import { type Fields, fieldsOf, shown, VALUE } from '../http/fields.js'
-import {
-  type BodyPieces,
-  type Head,
-  textWriter,
-  type Written,
-  writeBody,
-  writeHead,
-} from '../http/response.js'
+import { type Head, textWriter, type Written, writeBody, writeHead } from '../http/response.js'
+import { noting } from './pieces.js'
 
 /** The type that the Fetch standard gives a string. */
 const PLAIN = 'text/plain;charset=UTF-8'
 /** 200, a string, and the type that the standard gives it: what most responses of a small service are. */
-export const writePlain = textWriter(`Content-Type: ${PLAIN}\r\n`)
+export const writePlain = textWriter(`content-type: ${PLAIN}\r\n`)
 
 /**
  * The response that `returned` is.
@@ -87,46 +81,4 @@ function hasEvents({ headers }: Parts): boolean {
   for (const [name, value] of headers)
     if (name.toLowerCase() === 'content-type') return /^text\/event-stream\b/i.test(value)
   return false
-}
-
-/** The same pieces. @param isEager an empty one goes ahead, with which the head is sent */
-function noting(body: AsyncIterable<Uint8Array>, isEager: boolean, over: () => void): BodyPieces {
-  return {
-    [Symbol.asyncIterator]: () => new NotedPieces(body[Symbol.asyncIterator](), isEager, over),
-  }
-}
-
-const NOTHING = new Uint8Array(0)
-
-class NotedPieces implements AsyncIterator<Uint8Array, undefined> {
-  readonly #pieces: AsyncIterator<Uint8Array>
-  readonly #over: () => void
-  #isEager: boolean
-
-  constructor(pieces: AsyncIterator<Uint8Array>, isEager: boolean, over: () => void) {
-    this.#pieces = pieces
-    this.#isEager = isEager
-    this.#over = over
-  }
-
-  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    if (this.#isEager) {
-      this.#isEager = false
-      return { done: false, value: NOTHING }
-    }
-    try {
-      const result = await this.#pieces.next()
-      if (result.done) this.#over()
-      return result.done ? { done: true, value: undefined } : result
-    } catch (error) {
-      this.#over()
-      throw error
-    }
-  }
-
-  async return(): Promise<IteratorReturnResult<undefined>> {
-    this.#over()
-    await this.#pieces.return?.()
-    return { done: true, value: undefined }
-  }
 }

@@ -9,6 +9,7 @@ import { batch } from './batch.js'
 import { codec } from './codec.js'
 import { compression } from './compression.js'
 import { errors } from './errors.js'
+import { fetch } from './fetch.js'
 import { framing } from './framing.js'
 import { halfclose } from './halfclose.js'
 import { hooks } from './hooks.js'
@@ -49,6 +50,7 @@ export const SUBJECTS: Record<string, Cases> = {
   http,
   'HTTP connections': httpconnections,
   'HTTP refusals': httprefusals,
+  'frontend fetch': fetch,
   connection: hooks,
   options,
   addresses,
@@ -74,6 +76,7 @@ const FILES: Record<string, string> = {
   connection: 'hooks',
   'HTTP connections': 'httpconnections',
   'HTTP refusals': 'httprefusals',
+  'frontend fetch': 'fetch',
   addresses: 'options',
   'PROXY protocol': 'proxy',
   'unix sockets': 'unix',

@@ -1,0 +1,421 @@
+// Frontend fetch: what handlers of the Fetch standard are given and give back, and what clients get.
+
+import type { FetchHandler } from '../../../lib/frontend/exchange.js'
+import type { Case, Cases, Context } from '../case.js'
+import { until } from '../deadline.js'
+import { askHttp, CLOSE, chunked, expectResponses, failed, get, post } from '../http.js'
+import type { Served } from '../served.js'
+
+const FETCH = { frontend: 'fetch' }
+const PLAIN = 'content-type: text/plain;charset=UTF-8\r\n'
+
+/** A response to a text. */
+const fetched = (text: string, more = '', status = '200 OK'): string =>
+  `HTTP/1.1 ${status}\r\n${PLAIN}Content-Length: ${Buffer.byteLength(text)}\r\n${more}\r\n${text}`
+
+const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+
+const serve = (ctx: Context, handleRequest: FetchHandler, more = {}): Promise<Served> =>
+  ctx.serve({ ...FETCH, handleRequest, ...more })
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+const pathOf = ({ url }: Request): string => new URL(url).pathname
+
+/** A handler that fails is answered with 500, and its error is logged. */
+const fails =
+  (handleRequest: FetchHandler, line: RegExp): Case =>
+  async (_t, ctx) => {
+    const served = await serve(ctx, handleRequest)
+    const client = await served.connect()
+    await askHttp(client, get('/') + get('/never'), failed())
+    await client.expectEnd('fin')
+    await served.logged(line)
+  }
+
+export const fetch: Cases = {
+  hello: async (_t, ctx) => {
+    const served = await serve(ctx, () => new Response('Hello, World!'))
+    const client = await served.connect()
+    for (let i = 0; i < 3; i++) await askHttp(client, get('/'), fetched('Hello, World!'))
+    await askHttp(client, get('/').repeat(64), ...Array(64).fill(fetched('Hello, World!')))
+    await askHttp(client, get('/', CLOSE), fetched('Hello, World!', CLOSE))
+    await client.expectEnd('fin')
+  },
+
+  'method, path and fields of a request': async (_t, ctx) => {
+    const served = await serve(ctx, (request) => {
+      const { pathname, search } = new URL(request.url)
+      const fields = [...request.headers].map(([name, value]) => `${name}=${value}`)
+      return new Response(`${request.method} ${pathname} ${search} ${fields.join(' ')}`)
+    })
+    const client = await served.connect()
+    const reply = fetched('DELETE /a%20b ?c=d accept=x, y host=x')
+    await askHttp(
+      client,
+      'DELETE /a%20b?c=d HTTP/1.1\r\nHost: x\r\nAccept: x\r\nACCEPT: y\r\n\r\n',
+      reply,
+    )
+  },
+
+  'the URL of a request has the host that the client asked for': async (_t, ctx) => {
+    const isSecure = ctx.variant.options['tlsCert'] !== undefined
+    const scheme = isSecure ? 'https' : 'http'
+    const served = await serve(ctx, (request) => new Response(request.url))
+    const client = await served.connect()
+    const hosts = ['x', 'x:81', '[::1]:82', 'x']
+    await askHttp(
+      client,
+      hosts.map((host) => `GET /a HTTP/1.1\r\nAccept: *\r\nhost: ${host}\r\n\r\n`).join(''),
+      ...hosts.map((host) => fetched(`${scheme}://${host}/a`)),
+    )
+    await askHttp(
+      client,
+      'GET http://other/b HTTP/1.1\r\nHost: other\r\n\r\n',
+      fetched('http://other/b'),
+    )
+    const { family, address, port } = served.addresses[0] ?? {}
+    const local = family === 'unix' || family === 'vsock' ? 'localhost' : `${address}:${port}`
+    if (ctx.variant.ahead !== undefined) return
+    client.send('GET /old HTTP/1.0\r\n\r\n')
+    await expectResponses(client, fetched(`${scheme}://${local}/old`, CLOSE))
+  },
+
+  'env has the connection and who has connected': async (_t, ctx) => {
+    const served = await serve(ctx, (_request, { connection, remote }) => {
+      const isSame = connection.remote.port === remote.port
+      return new Response(`${connection.protocol} ${remote.address} ${isSame}`)
+    })
+    const client = await served.connect()
+    const [first] = served.addresses
+    if (first?.family === 'unix' || first?.family === 'vsock') return
+    await askHttp(client, get('/'), fetched(`TCP ${served.told} true`))
+  },
+
+  'JSON there and back': async (_t, ctx) => {
+    const served = await serve(ctx, async (request) =>
+      Response.json({ got: await request.json() }, { status: 201 }),
+    )
+    const client = await served.connect()
+    const reply = (json: string) =>
+      `HTTP/1.1 201 Created\r\ncontent-type: application/json\r\nContent-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`
+    await askHttp(
+      client,
+      post('{"a":"é"}') + chunked('5\r\n[1,2,\r\n2\r\n3]\r\n0\r\n\r\n'),
+      reply('{"got":{"a":"é"}}'),
+      reply('{"got":[1,2,3]}'),
+    )
+  },
+
+  'bytes there and back': async (_t, ctx) => {
+    const served = await serve(ctx, async (request) => new Response(await request.arrayBuffer()))
+    const client = await served.connect()
+    const body = 'x'.repeat(100_000)
+    client.send(post(body))
+    const head = (await client.take(15)).toString()
+    if (head !== 'HTTP/1.1 200 OK') throw new Error(`got ${head}`)
+    client.send(get('/', CLOSE))
+    const rest = (await client.rest()).toString()
+    if (!rest.includes(body)) throw new Error('another body')
+    if (rest.includes('octet-stream')) throw new Error('bytes have no type of their own')
+  },
+
+  'a body that is read as a stream': async (_t, ctx) => {
+    const served = await serve(ctx, async (request) => {
+      let text = ''
+      const decoder = new TextDecoder()
+      for await (const piece of request.body ?? []) text += decoder.decode(piece)
+      return new Response(`${text} ${request.bodyUsed}`)
+    })
+    const client = await served.connect()
+    await askHttp(client, post('hello'), fetched('hello true'))
+  },
+
+  'responses of all kinds': async (_t, ctx) => {
+    const served = await serve(ctx, (request) => {
+      switch (pathOf(request)) {
+        case '/none':
+          return new Response(null, { status: 204 })
+        case '/same':
+          return new Response(null, { status: 304, headers: { ETag: '"a"' } })
+        case '/cookies':
+          return new Response('', {
+            headers: [
+              ['set-cookie', 'a=1; Path=/'],
+              ['x-y', '1'],
+              ['set-cookie', 'b=2'],
+              ['x-y', '2'],
+            ],
+          })
+        case '/teapot':
+          return new Response('short', { status: 418, statusText: 'I am a teapot' })
+        case '/moved':
+          return Response.redirect('http://x/there', 301)
+        case '/hops':
+          return new Response('a', {
+            headers: {
+              'transfer-encoding': 'chunked',
+              connection: 'keep-alive',
+              'keep-alive': '5',
+            },
+          })
+        default:
+          return new Response(null)
+      }
+    })
+    const client = await served.connect()
+    await askHttp(
+      client,
+      ['none', 'same', 'cookies', 'teapot', 'moved', 'hops', 'empty']
+        .map((p) => get(`/${p}`))
+        .join(''),
+      'HTTP/1.1 204 No Content\r\n\r\n',
+      'HTTP/1.1 304 Not Modified\r\netag: "a"\r\n\r\n',
+      'HTTP/1.1 200 OK\r\ncontent-type: text/plain;charset=UTF-8\r\nset-cookie: a=1; Path=/\r\nset-cookie: b=2\r\nx-y: 1, 2\r\nContent-Length: 0\r\n\r\n',
+      fetched('short', '', '418 I am a teapot'),
+      'HTTP/1.1 301 Moved Permanently\r\nlocation: http://x/there\r\nContent-Length: 0\r\n\r\n',
+      fetched('a'),
+      'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+    )
+  },
+
+  'HEAD has the head of GET': async (_t, ctx) => {
+    const served = await serve(ctx, (request) =>
+      pathOf(request) === '/stripped'
+        ? new Response(null, { headers: { 'x-y': 'z' } })
+        : new Response('hello'),
+    )
+    const client = await served.connect()
+    const head = (path: string) => `HEAD ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+    await askHttp(
+      client,
+      head('/') + get('/') + head('/stripped'),
+      fetched('hello').slice(0, -'hello'.length),
+      fetched('hello'),
+      'HTTP/1.1 200 OK\r\nx-y: z\r\n\r\n',
+    )
+  },
+
+  'a handler that ends the connection says so': async (_t, ctx) => {
+    const served = await serve(ctx, () => new Response('bye', { headers: { Connection: 'close' } }))
+    const client = await served.connect()
+    await askHttp(client, get('/') + get('/never'), fetched('bye', CLOSE))
+    await client.expectEnd('fin')
+  },
+
+  'keepalive = no ends the connection': async (_t, ctx) => {
+    const served = await serve(ctx, () => new Response('bye'), { keepalive: false })
+    const client = await served.connect()
+    await askHttp(client, get('/') + get('/never'), fetched('bye', CLOSE))
+    await client.expectEnd('fin')
+  },
+
+  'a stream that pushes is sent in chunks': async (_t, ctx) => {
+    const served = await serve(
+      ctx,
+      () =>
+        new Response(
+          new ReadableStream({
+            async start(controller) {
+              controller.enqueue(bytesOf('one'))
+              await undefined
+              controller.enqueue(bytesOf('three'))
+              controller.close()
+            },
+          }),
+        ),
+    )
+    const client = await served.connect()
+    const reply = `${CHUNKED}3\r\none\r\n5\r\nthree\r\n0\r\n\r\n`
+    await askHttp(client, get('/1') + get('/2'), reply, reply)
+    client.send(`GET /3 HTTP/1.0\r\n\r\n`)
+    await expectResponses(client, `HTTP/1.1 200 OK\r\n${CLOSE}\r\nonethree`)
+    await client.expectEnd('fin')
+  },
+
+  'a stream that is pulled goes at the client’s pace': async (_t, ctx) => {
+    const served = await serve(ctx, () => {
+      let count = 0
+      return new Response(
+        new ReadableStream({
+          pull(controller) {
+            if (count === 64) controller.close()
+            else controller.enqueue(new Uint8Array(65_536).fill(count++))
+          },
+        }),
+        { headers: { 'content-length': String(64 * 65_536) } },
+      )
+    })
+    const client = await served.connect({ reading: false })
+    client.send(get('/', CLOSE))
+    await served.reach((s) => s.bytes_out > 0, 'something sent')
+    client.read()
+    const all = await client.rest()
+    const body = Buffer.concat(Array.from({ length: 64 }, (_, i) => Buffer.alloc(65_536, i)))
+    if (!all.subarray(all.indexOf('\r\n\r\n') + 4).equals(body)) throw new Error('another body')
+  },
+
+  'events: the head does not wait for the first': async (_t, ctx) => {
+    const served = await serve(
+      ctx,
+      () =>
+        new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } }),
+    )
+    const client = await served.connect()
+    const head =
+      'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n'
+    await askHttp(client, get('/'), head)
+  },
+
+  'async replies leave in the order of requests': async (_t, ctx) => {
+    const served = await serve(ctx, async (request) => {
+      const path = pathOf(request)
+      if (path === '/0') await new Promise((resolve) => setTimeout(resolve, 20))
+      return new Response(path)
+    })
+    const client = await served.connect()
+    const paths = Array.from({ length: 16 }, (_, i) => `/${i}`)
+    await askHttp(
+      client,
+      paths.map((path) => get(path)).join(''),
+      ...paths.map((path) => fetched(path)),
+    )
+  },
+
+  'a handler that throws': fails(() => {
+    throw new Error('thrown on purpose')
+  }, /handler_error.*thrown on purpose/),
+
+  'a handler that rejects': fails(async () => {
+    await undefined
+    throw new Error('rejected on purpose')
+  }, /handler_error.*rejected on purpose/),
+
+  'a handler that returns no Response': fails(
+    (() => 'text') as never,
+    /fetch: returned a value of type string; wanted a Response/,
+  ),
+
+  'a handler that promises no Response': fails(
+    (async () => undefined) as never,
+    /fetch: returned a value of type undefined; wanted a Response/,
+  ),
+
+  'a body that was used': fails(async () => {
+    const response = new Response('once')
+    await response.text()
+    return response
+  }, /handler_error.*TypeError/),
+
+  'a stream that fails before its first piece': fails(
+    () =>
+      new Response(
+        new ReadableStream({
+          pull() {
+            throw new Error('no first piece')
+          },
+        }),
+      ),
+    /handler_error.*no first piece/,
+  ),
+
+  'a stream that fails later resets the connection': async (_t, ctx) => {
+    const served = await serve(ctx, () => {
+      let count = 0
+      return new Response(
+        new ReadableStream({
+          pull(controller) {
+            if (count++ === 0) controller.enqueue(bytesOf('first'))
+            else throw new Error('no second piece')
+          },
+        }),
+      )
+    })
+    const client = await served.connect()
+    client.send(get('/'))
+    await served.reachClosed('handler_error')
+    await served.logged(/handler_error.*no second piece/)
+    const got = (await client.rest().catch(() => Buffer.alloc(0))).toString()
+    if (got.includes('\r\n0\r\n')) throw new Error('the body looks whole')
+  },
+
+  'a client that leaves cancels the stream and aborts the request': async (_t, ctx) => {
+    const seen: string[] = []
+    const served = await serve(ctx, (request) => {
+      request.signal.addEventListener('abort', () => seen.push('aborted'))
+      return new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(bytesOf('first')),
+          cancel: () => void seen.push('cancelled'),
+        }),
+      )
+    })
+    const client = await served.connect()
+    await askHttp(client, get('/'), `${CHUNKED}5\r\nfirst\r\n`)
+    client.reset()
+    await until(
+      () => seen.length === 2,
+      () => `abort and cancel; there is ${seen.join()}`,
+    )
+  },
+
+  'a client that leaves before the response aborts the request': async (t, ctx) => {
+    const seen: string[] = []
+    const served = await serve(ctx, (request) => {
+      const path = pathOf(request)
+      request.signal.addEventListener('abort', () => seen.push(path))
+      if (path === '/done') return new Response('done')
+      return new Promise<Response>(() => undefined)
+    })
+    const client = await served.connect()
+    await askHttp(client, get('/done'), fetched('done'))
+    client.send(get('/waiting'))
+    await served.reach((s) => s.requests === 2, 'both requests')
+    client.reset()
+    await until(
+      () => seen.length > 0,
+      () => 'abort',
+    )
+    t.same(seen, ['/waiting'], 'the one that is through is not aborted')
+  },
+
+  'handler_timeout aborts the request': async (_t, ctx) => {
+    const seen: string[] = []
+    const handle: FetchHandler = (request) => {
+      request.signal.addEventListener('abort', () => seen.push('aborted'))
+      return new Promise<Response>(() => undefined)
+    }
+    const served = await serve(ctx, handle, { handlerTimeout: '50ms' })
+    const client = await served.connect()
+    client.send(get('/'))
+    await served.reachClosed('handler_timeout')
+    await until(
+      () => seen.length > 0,
+      () => 'abort',
+    )
+  },
+
+  'the server waits for what was given to waitUntil': async (t, ctx) => {
+    const seen: string[] = []
+    const handle: FetchHandler = (_request, _env, { waitUntil, passThroughOnException }) => {
+      passThroughOnException()
+      waitUntil(new Promise((resolve) => setTimeout(resolve, 50)).then(() => seen.push('done')))
+      return new Response('soon')
+    }
+    const served = await serve(ctx, handle, { shutdownGrace: '30s' })
+    const client = await served.connect()
+    await askHttp(client, get('/', CLOSE), fetched('soon', CLOSE))
+    await served.server.close()
+    t.same(seen, ['done'])
+  },
+
+  'what waitUntil was given and rejects is logged': async (_t, ctx) => {
+    const served = await serve(ctx, (_request, _env, context) => {
+      context.waitUntil(Promise.reject(new Error('failed behind it')))
+      return new Response('fine')
+    })
+    const client = await served.connect()
+    await askHttp(client, get('/'), fetched('fine'))
+    await served.logged(/handler_error.*waitUntil.*failed behind it/)
+    await askHttp(client, get('/'), fetched('fine'))
+  },
+}
