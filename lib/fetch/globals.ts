@@ -23,7 +23,7 @@ function install(name: string, value: unknown, enumerable: boolean): void {
 }
 
 /** https://fetch.spec.whatwg.org/#fetch-method */
-async function fetch(input: unknown, init?: unknown): Promise<Response> {
+async function fetch(input: unknown, init: unknown = undefined): Promise<Response> {
   const request = isLight(input) ? toNode(input) : (input as Request)
   return nodeFetch(request, init as RequestInit)
 }

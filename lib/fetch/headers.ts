@@ -9,6 +9,8 @@ import { expose } from './expose.js'
 import { HeadersIterator, type Pair } from './headersiterator.js'
 
 const SET_COOKIE = 'set-cookie'
+const COOKIE = 'cookie'
+const NOTHING: readonly Pair[] = []
 
 /** The fields as they were added, unsorted, names in lower case. */
 export let fieldsOf: (headers: LightHeaders) => Pair[]
@@ -31,8 +33,8 @@ export class LightHeaders {
   #incoming: HttpHeaders | undefined
   #sorted: Pair[] | undefined
 
-  constructor(init?: unknown) {
-    if (init !== undefined) this.#fill(init)
+  constructor(init: unknown = NOTHING) {
+    if (init !== NOTHING) this.#fill(init)
   }
 
   append(name: unknown, value: unknown): void {
@@ -53,11 +55,13 @@ export class LightHeaders {
   get(name: unknown): string | null {
     if (name === undefined) needs(arguments.length, 1, 'Headers.get')
     const wanted = fieldName(name)
-    if (this.#incoming !== undefined) return this.#incoming.get(wanted) ?? null
+    if (this.#incoming !== undefined && wanted !== COOKIE)
+      return this.#incoming.get(wanted) ?? null
+    this.#read()
     const first = this.#names.indexOf(wanted)
     if (first < 0) return null
     if (this.#names.indexOf(wanted, first + 1) < 0) return this.#values[first] as string
-    return this.#all(wanted).join(', ')
+    return this.#all(wanted).join(separator(wanted))
   }
 
   getSetCookie(): string[] {
@@ -78,7 +82,7 @@ export class LightHeaders {
     this.#set(checkedName, checkedValue)
   }
 
-  forEach(callback: unknown, thisArg?: unknown): void {
+  forEach(callback: unknown, ...[thisArg]: unknown[]): void {
     this.#read()
     needs(arguments.length, 1, 'Headers.forEach')
     if (typeof callback !== 'function')
@@ -224,13 +228,16 @@ function combined(fields: Pair[]): Pair[] {
   const byName = new Map<string, string>()
   for (const [name, value] of fields) {
     const before = byName.get(name)
-    byName.set(name, before === undefined ? value : `${before}, ${value}`)
+    byName.set(name, before === undefined ? value : before + separator(name) + value)
   }
   const cookies = fields.filter(([name]) => name === SET_COOKIE)
   return [...byName]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap((pair) => (pair[0] === SET_COOKIE ? cookies : [pair]))
 }
+
+/** The standard joins cookies with a comma, which no reader of them knows; Node does not (RFC 9113 8.2.3). */
+const separator = (name: string): string => (name === COOKIE ? '; ' : ', ')
 
 function iteratorOf(value: object): unknown {
   const method = (value as { [Symbol.iterator]?: unknown })[Symbol.iterator]

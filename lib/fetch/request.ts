@@ -15,7 +15,7 @@ import { Made, type RequestState } from './requeststate.js'
 export class LightRequest extends LightBody {
   readonly #state: RequestState
 
-  constructor(input: unknown, init?: unknown) {
+  constructor(input: unknown, init: unknown = null) {
     const state = isState(input) ? input : LightRequest.#made(input, init, arguments.length)
     super(state.payload)
     this.#state = state

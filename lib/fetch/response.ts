@@ -28,11 +28,11 @@ export class LightResponse extends LightBody {
   /** Content-Type that the headers are to have, unless they have one; null: they have what they should. */
   #type: string | null
 
-  constructor(body?: unknown, init?: unknown) {
+  constructor(body: unknown = null, init: unknown = null) {
     const payload = body instanceof Body ? body.payload : extract(body)
     super(payload)
     this.#type = payload.type
-    if (init !== undefined && init !== null) this.#init(init, payload)
+    if (init !== null) this.#init(init, payload)
   }
 
   static error(): LightResponse {
@@ -43,10 +43,10 @@ export class LightResponse extends LightBody {
     return response
   }
 
-  static redirect(url: unknown, status?: unknown): LightResponse {
+  static redirect(url: unknown, status: unknown = 302): LightResponse {
     needs(arguments.length, 1, 'Response.redirect')
     const location = new URL(text(url)).href
-    const code = status === undefined ? 302 : unsignedShort(status)
+    const code = unsignedShort(status)
     if (!REDIRECTS.includes(code)) throw new RangeError(`Response.redirect: status ${code}`)
     const response = new LightResponse()
     response.#status = code
@@ -54,7 +54,7 @@ export class LightResponse extends LightBody {
     return response
   }
 
-  static json(data: unknown, init?: unknown): LightResponse {
+  static json(data: unknown, init: unknown = null): LightResponse {
     needs(arguments.length, 1, 'Response.json')
     const body: unknown = JSON.stringify(data)
     if (body === undefined) throw new TypeError('Response.json: JSON has nothing for this value')
