@@ -14,8 +14,9 @@ const NO_BODY = [101, 103, 204, 205, 304]
 const REDIRECTS = [301, 302, 303, 307, 308]
 const REASON = /^[\t\x20-\x7e\x80-\xff]*$/
 const NO_FIELDS: readonly Pair[] = []
-const TEXT_FIELDS = typeField(TEXT_TYPE)
-const JSON_FIELDS = typeField(JSON_TYPE)
+/** What partsOf() says of a string, or of JSON, that was given no fields. */
+export const TEXT_FIELDS = typeField(TEXT_TYPE)
+export const JSON_FIELDS = typeField(JSON_TYPE)
 
 /** The fields of a response; those of one that was given none are not made for it. */
 export let pairsOf: (response: LightResponse) => readonly Pair[]

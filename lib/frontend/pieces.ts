@@ -12,25 +12,8 @@ export function noting(
   isEager: boolean,
   over: () => void,
 ): BodyPieces {
-  return { [Symbol.asyncIterator]: () => new NotedPieces(iteratorOf(body), isEager, over) }
-}
-
-/** The iterator of a stream itself hears of its end no sooner than of its next piece, for which nobody may wait. */
-function iteratorOf(body: AsyncIterable<Uint8Array>): AsyncIterator<Uint8Array> {
-  const stream = body as Partial<ReadableStream<Uint8Array>>
-  return typeof stream.getReader === 'function'
-    ? readerOf(body as unknown as ReadableStream<Uint8Array>)
-    : body[Symbol.asyncIterator]()
-}
-
-function readerOf(stream: ReadableStream<Uint8Array>): AsyncIterator<Uint8Array> {
-  const reader = stream.getReader()
   return {
-    next: () => reader.read() as Promise<IteratorResult<Uint8Array>>,
-    return: async () => {
-      await reader.cancel()
-      return { done: true, value: undefined }
-    },
+    [Symbol.asyncIterator]: () => new NotedPieces(body[Symbol.asyncIterator](), isEager, over),
   }
 }
 

@@ -5,14 +5,14 @@ import type { ClientConnection } from '../dispatch/connection.js'
 import { named } from '../dispatch/naming.js'
 import type { HandlerPlan } from '../dispatch/plan.js'
 import { isThenable } from '../dispatch/replies.js'
-import { requestOf } from '../fetch/index.js'
+import { partsOf, requestOf } from '../fetch/index.js'
 import type { HandleRequest } from '../handler/contract.js'
 import { apology } from '../http/apology.js'
 import { type HttpRequest, readHttp } from '../http/request.js'
 import { Background } from './background.js'
 import { Context, Env, Exchange } from './exchange.js'
 import { originReader, type Secure } from './origin.js'
-import { writeFetched } from './response.js'
+import { unwanted, writeFetched, writePlainly } from './response.js'
 
 /** The part of a plan that makes it one of frontend fetch. */
 export interface FetchPlan {
@@ -47,7 +47,11 @@ function finisher(keepalive: boolean): Finish {
   return (returned, flags, exchange) => {
     let isBegun = false
     try {
-      const { data, end } = writeFetched(returned, flags, keepalive, () => exchange?.over())
+      const parts = partsOf(returned)
+      if (parts === undefined) throw unwanted(returned)
+      const plain = keepalive && flags === 0 ? writePlainly(parts) : undefined
+      if (plain !== undefined) return plain
+      const { data, end } = writeFetched(parts, flags, keepalive, () => exchange?.over())
       isBegun = typeof data === 'object' && Symbol.asyncIterator in data
       return end ? [data, false] : data
     } finally {

@@ -3,30 +3,36 @@
 import { typeName } from '../dispatch/codec.js'
 import { HTTP_FLAG } from '../engine/layout.js'
 import { misuse } from '../errors.js'
-import { type Parts, partsOf } from '../fetch/index.js'
+import { JSON_FIELDS, type Parts, TEXT_FIELDS } from '../fetch/index.js'
 import { type Fields, fieldsOf, shown, VALUE } from '../http/fields.js'
 import { type Head, textWriter, type Written, writeBody, writeHead } from '../http/response.js'
 import { noting } from './pieces.js'
 
-/** The type that the Fetch standard gives a string. */
-const PLAIN = 'text/plain;charset=UTF-8'
-/** 200, a string, and the type that the standard gives it: what most responses of a small service are. */
-export const writePlain = textWriter(`content-type: ${PLAIN}\r\n`)
+const writePlain = textWriter('content-type: text/plain;charset=UTF-8\r\n')
+const writeJson = textWriter('content-type: application/json\r\n')
 
 /**
- * The response that `returned` is.
+ * The response to a plain request that keeps its connection, where it is 200 and a string that was given no fields: what
+ * most responses of a small service are. undefined: it is not.
+ */
+export function writePlainly({ status, statusText, headers, body }: Parts): string | undefined {
+  if (status !== 200 || statusText !== '' || typeof body !== 'string') return undefined
+  if (headers === TEXT_FIELDS) return writePlain(body)
+  return headers === JSON_FIELDS ? writeJson(body) : undefined
+}
+
+/**
+ * The response of these parts.
  * @param flags of the request, HTTP_FLAG
  * @param over called when a body in pieces has ended, however it did
- * @throws TypeError ERR_GAIDAROS_REPLY where it is none, or none that can be sent
+ * @throws TypeError ERR_GAIDAROS_REPLY where it cannot be sent
  */
 export function writeFetched(
-  returned: unknown,
+  parts: Parts,
   flags: number,
   keep: boolean,
   over: () => void,
 ): Written {
-  const parts = partsOf(returned)
-  if (parts === undefined) throw unwanted(returned)
   const { body } = parts
   const head = headOf(parts)
   if (typeof body === 'object' && Symbol.asyncIterator in body)
@@ -43,6 +49,8 @@ export const unwanted = (returned: unknown): TypeError =>
   )
 
 function headOf({ status, statusText, headers }: Parts): Head {
+  if (status === 0)
+    throw misuse('ERR_GAIDAROS_REPLY', 'fetch: returned Response.error(); wanted one with a status')
   if (!VALUE.test(statusText))
     throw misuse(
       'ERR_GAIDAROS_REPLY',

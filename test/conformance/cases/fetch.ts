@@ -170,7 +170,7 @@ export const fetch: Cases = {
         .join(''),
       'HTTP/1.1 204 No Content\r\n\r\n',
       'HTTP/1.1 304 Not Modified\r\netag: "a"\r\n\r\n',
-      'HTTP/1.1 200 OK\r\ncontent-type: text/plain;charset=UTF-8\r\nset-cookie: a=1; Path=/\r\nset-cookie: b=2\r\nx-y: 1, 2\r\nContent-Length: 0\r\n\r\n',
+      `HTTP/1.1 200 OK\r\nset-cookie: a=1; Path=/\r\nx-y: 1\r\nset-cookie: b=2\r\nx-y: 2\r\n${PLAIN}Content-Length: 0\r\n\r\n`,
       fetched('short', '', '418 I am a teapot'),
       'HTTP/1.1 301 Moved Permanently\r\nlocation: http://x/there\r\nContent-Length: 0\r\n\r\n',
       fetched('a'),
@@ -298,6 +298,11 @@ export const fetch: Cases = {
   'a handler that promises no Response': fails(
     (async () => undefined) as never,
     /fetch: returned a value of type undefined; wanted a Response/,
+  ),
+
+  'a response that is an error': fails(
+    () => Response.error(),
+    /fetch: returned Response.error\(\); wanted one with a status/,
   ),
 
   'a body that was used': fails(async () => {
