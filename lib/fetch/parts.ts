@@ -19,12 +19,24 @@ export interface Parts {
  * @throws TypeError where its body was used before
  */
 export function partsOf(response: unknown): Parts | undefined {
-  if (isLight(response)) {
-    const headers = pairsOf(response)
-    const body = bodyOf(payloadOf(response).take())
-    return { status: response.status, statusText: response.statusText, headers, body }
-  }
-  return isNodes('Response', response) ? partsOfNode(response as Response) : undefined
+  if (isLight(response)) return partsOfLight(response)
+  if (isNodes('Response', response)) return partsOfNode(response as Response)
+  const foreign = response as { [PARTS]?: () => Parts } | null | undefined
+  return foreign?.[PARTS]?.()
+}
+
+/** By which other copies of this library in the process know a Response of ours: the globals are one copy's. */
+const PARTS = Symbol.for('gaidaros.fetch.parts')
+Object.defineProperty(LightResponse.prototype, PARTS, {
+  value(this: LightResponse): Parts {
+    return partsOfLight(this)
+  },
+})
+
+function partsOfLight(response: LightResponse): Parts {
+  const headers = pairsOf(response)
+  const body = bodyOf(payloadOf(response).take())
+  return { status: response.status, statusText: response.statusText, headers, body }
 }
 
 const isLight = (value: unknown): value is LightResponse => isInstance(LightResponse, value)
