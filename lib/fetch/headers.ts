@@ -55,8 +55,7 @@ export class LightHeaders {
   get(name: unknown): string | null {
     if (name === undefined) needs(arguments.length, 1, 'Headers.get')
     const wanted = fieldName(name)
-    if (this.#incoming !== undefined && wanted !== COOKIE)
-      return this.#incoming.get(wanted) ?? null
+    if (this.#incoming !== undefined && wanted !== COOKIE) return this.#incoming.get(wanted) ?? null
     this.#read()
     const first = this.#names.indexOf(wanted)
     if (first < 0) return null

@@ -11,6 +11,8 @@ const EMPTY = new Uint8Array(0)
 /** What UTF-8 may begin with, and its decoders leave out. */
 const MARK = 0xfeff
 
+type Decoder = { readable: ReadableStream<string>; writable: WritableStream<Uint8Array> }
+
 /** null: there is none; undefined: Node's class alone has it. */
 type Source = string | Uint8Array | HttpRequest | null | undefined
 
@@ -49,6 +51,13 @@ export class Payload {
 
   get stream(): ReadableStream<Uint8Array> | null {
     return this.isNull ? null : this.#carried().body
+  }
+
+  /** Decoded piece by piece. */
+  texts(): ReadableStream<string> {
+    if (this.isUnusable) throw used()
+    const stream = this.stream ?? new ReadableStream({ start: (controller) => controller.close() })
+    return stream.pipeThrough(new TextDecoderStream() as unknown as Decoder)
   }
 
   async text(): Promise<string> {

@@ -150,7 +150,9 @@ for (const way of ['entries', 'keys', 'values'] as const) {
         Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())),
     ]
   })
-  await same(`${way}() of something else`, ({ Headers }) => (Headers.prototype[way] as () => unknown).call({}))
+  await same(`${way}() of something else`, ({ Headers }) =>
+    (Headers.prototype[way] as () => unknown).call({}),
+  )
 }
 
 await same('forEach()', (classes) => {
