@@ -97,11 +97,11 @@ export class Payload {
     return new Payload(this.#source, this.type, this.#carrier?.clone())
   }
 
-  /** What goes on with this body in its place; this one is used. */
+  /** What goes on with this body in its place, and sets no type; this one is used. */
   moved(): Payload {
     const content = this.take()
     if (content === null || typeof content === 'string' || content instanceof Uint8Array)
-      return new Payload(content, this.type)
+      return new Payload(content, null)
     return streamed(content.pipeThrough(new TransformStream<Uint8Array, Uint8Array>()))
   }
 

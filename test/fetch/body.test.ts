@@ -59,7 +59,7 @@ const BODIES: Readonly<Record<string, () => unknown>> = {
       yield Buffer.from('gen')
       yield Buffer.from('erated')
     })(),
-  large: () => 'ä'.repeat(3_000_000),
+  large: () => 'ä'.repeat(300_000),
 }
 
 /** Without what is drawn by lot. */
@@ -76,7 +76,7 @@ async function shown(value: unknown): Promise<unknown> {
     return Promise.all(
       [...value].map(async ([name, each]) => [
         plain(name),
-        each instanceof File ? [each.name, each.type, await each.text()] : plain(each),
+        each instanceof File ? [each.name, each.type, await each.text()] : plain(String(each)),
       ]),
     )
   return value
@@ -169,12 +169,17 @@ const CASES: Readonly<Record<string, (body: Body) => unknown>> = {
   'read at last': async (body) => [body.bodyUsed, await outcomeOf(() => body.arrayBuffer())],
 }
 
+/** Node 24 goes on to fill the stream of a form that was cancelled, and dies of it. */
+const isFatal = (what: string, how: string): boolean => what === 'form' && how === 'cancelled'
+
 for (const [as, make] of Object.entries(AS))
   for (const [what, body] of Object.entries(BODIES))
-    for (const [how, run] of Object.entries(CASES))
+    for (const [how, run] of Object.entries(CASES)) {
+      if (isFatal(what, how)) continue
       await same(`${as} of ${what}: ${how}`, async (classes) =>
         shown(await run(make(classes, (await body()) as never))),
       )
+    }
 
 void t.test('any bytes are the text that a decoder makes of them', async (t) => {
   const decoder = new TextDecoder()
