@@ -47,6 +47,10 @@ export abstract class LightBody {
     return this.#payload.text()
   }
 
+  textStream(): ReadableStream<string> {
+    return this.#payload.texts()
+  }
+
   static {
     payloadOf = (body) => body.#payload
   }

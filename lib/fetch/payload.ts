@@ -11,6 +11,8 @@ const EMPTY = new Uint8Array(0)
 /** What UTF-8 may begin with, and its decoders leave out. */
 const MARK = 0xfeff
 
+type Decoder = { readable: ReadableStream<string>; writable: WritableStream<Uint8Array> }
+
 /** null: there is none; undefined: Node's class alone has it. */
 type Source = string | Uint8Array | HttpRequest | null | undefined
 
@@ -51,6 +53,13 @@ export class Payload {
     return this.isNull ? null : this.#carried().body
   }
 
+  /** Decoded piece by piece. */
+  texts(): ReadableStream<string> {
+    if (this.isUnusable) throw used()
+    const stream = this.stream ?? new ReadableStream({ start: (controller) => controller.close() })
+    return stream.pipeThrough(new TextDecoderStream() as unknown as Decoder)
+  }
+
   async text(): Promise<string> {
     const source = this.#take()
     if (source === undefined) return (this.#carrier as Response).text()
@@ -88,11 +97,11 @@ export class Payload {
     return new Payload(this.#source, this.type, this.#carrier?.clone())
   }
 
-  /** What goes on with this body in its place; this one is used. */
+  /** What goes on with this body in its place, and sets no type; this one is used. */
   moved(): Payload {
     const content = this.take()
     if (content === null || typeof content === 'string' || content instanceof Uint8Array)
-      return new Payload(content, this.type)
+      return new Payload(content, null)
     return streamed(content.pipeThrough(new TransformStream<Uint8Array, Uint8Array>()))
   }
 

@@ -5,7 +5,7 @@ import { isNodes } from './expose.js'
 import { copyUnguarded, LightHeaders, setDefault } from './headers.js'
 import { extract, NONE, type Payload, streamed } from './payload.js'
 import { Made, type RequestState } from './requeststate.js'
-import { DEFAULTS, isHalfDuplex, methodOf, type Traits, traitsOf } from './traits.js'
+import { DEFAULTS, methodOf, type Traits, traitsOf } from './traits.js'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -131,7 +131,7 @@ function payloadOf(
 function checkStream(init: Members, payload: Payload, { mode, keepalive }: Traits): void {
   if (payload.type !== null || init['body'] instanceof Blob) return
   if (keepalive) throw new TypeError('Request: keepalive with a body that is a stream')
-  if (!isHalfDuplex(init))
+  if (init['duplex'] === undefined)
     throw new TypeError("Request: a body that is a stream wants duplex: 'half'")
   if (mode === 'no-cors') throw new TypeError('Request: mode no-cors with a body that is a stream')
 }

@@ -56,14 +56,11 @@ export function traitsOf(init: Members, before: Readonly<Traits>): Readonly<Trai
     traits[name] = choice(name, init[name]) ?? traits[name]
   if (integrity !== undefined) traits.integrity = text(integrity)
   if (keepalive !== undefined) traits.keepalive = Boolean(keepalive)
-  choice('priority', init['priority'])
+  for (const name of ['duplex', 'priority'] as const) choice(name, init[name])
   if (traits.cache === 'only-if-cached' && traits.mode !== 'same-origin')
     throw new TypeError('Request: cache only-if-cached is for mode same-origin')
   return traits
 }
-
-/** @returns whether the body may come while the response does: has to be said for streams */
-export const isHalfDuplex = (init: Members): boolean => choice('duplex', init['duplex']) === 'half'
 
 function choice(name: keyof typeof CHOICES, value: unknown): string | undefined {
   if (value === undefined) return undefined
