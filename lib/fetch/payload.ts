@@ -16,6 +16,16 @@ type Decoder = { readable: ReadableStream<string>; writable: WritableStream<Uint
 /** null: there is none; undefined: Node's class alone has it. */
 type Source = string | Uint8Array | HttpRequest | null | undefined
 
+/** Bodies that are a string or bytes, by the streams that were asked of them. */
+const BEHIND = new WeakMap<ReadableStream, Payload>()
+
+/** What a stream was made of, where it is whole; who makes a body of the stream need not read it. */
+export function behind(body: unknown): Payload | undefined {
+  if (!(body instanceof ReadableStream) || body.locked) return undefined
+  const payload = BEHIND.get(body)
+  return payload?.isUnusable === false ? payload : undefined
+}
+
 export class Payload {
   /** Content-Type of what was given; null: none. */
   readonly type: string | null
@@ -50,7 +60,10 @@ export class Payload {
   }
 
   get stream(): ReadableStream<Uint8Array> | null {
-    return this.isNull ? null : this.#carried().body
+    if (this.isNull) return null
+    const { body } = this.#carried()
+    if (body !== null && !this.isStream) BEHIND.set(body, this)
+    return body
   }
 
   /** Decoded piece by piece. */

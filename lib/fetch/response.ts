@@ -7,7 +7,7 @@ import { dictionary, needs, text, unsignedShort } from './conversions.js'
 import { expose } from './expose.js'
 import { copyOf, fieldsOf, LightHeaders, makeImmutable, setDefault } from './headers.js'
 import type { Pair } from './headersiterator.js'
-import { extract, type Payload, TEXT_TYPE } from './payload.js'
+import { behind, extract, type Payload, TEXT_TYPE } from './payload.js'
 
 const JSON_TYPE = 'application/json'
 const NO_BODY = [101, 103, 204, 205, 304]
@@ -30,9 +30,11 @@ export class LightResponse extends LightBody {
   #type: string | null
 
   constructor(body: unknown = null, init: unknown = null) {
-    const payload = body instanceof Body ? body.payload : extract(body)
+    const known = body instanceof Body ? undefined : behind(body)
+    const payload = body instanceof Body ? body.payload : (known ?? extract(body))
     super(payload)
-    this.#type = payload.type
+    // A stream has no type.
+    this.#type = known === undefined ? payload.type : null
     if (init !== null) this.#init(init, payload)
   }
 
