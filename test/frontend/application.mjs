@@ -36,7 +36,10 @@ app.post('/upload', async (c) => {
   const { file, name } = await c.req.parseBody()
   return c.json({ name, file: file.name, type: file.type, text: await file.text() })
 })
-app.post('/bytes', async (c) => c.body(await c.req.arrayBuffer()))
+// Bytes have no type by the standard; @hono/node-server calls them text.
+app.post('/bytes', async (c) =>
+  c.body(await c.req.arrayBuffer(), 200, { 'content-type': 'application/octet-stream' }),
+)
 app.post('/body', async (c) => c.text(await new Response(c.req.raw.body).text()))
 app.put('/put', (c) => c.body(null, 204))
 app.delete('/override', (c) => c.text('deleted'))

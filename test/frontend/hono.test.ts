@@ -91,14 +91,16 @@ const QUESTIONS: Asked[] = [
   { path: '/nowhere' },
 ]
 
-/** What is the server's, and not the application's. */
-const SERVERS = ['date', 'connection', 'keep-alive']
+/** What is the server's, and not the application's. Chunks are how node:http sends what it knows no length of. */
+const SERVERS = ['date', 'connection', 'keep-alive', 'transfer-encoding', 'content-length']
 
 interface Answer {
   status: number | undefined
   message: string | undefined
   fields: [string, string | string[] | undefined][]
   body: string
+  /** Content-Length. */
+  length: string | undefined
 }
 
 function answerOf(
@@ -116,7 +118,9 @@ function answerOf(
         .filter(([name]) => !SERVERS.includes(name))
         .sort(([a], [b]) => (a < b ? -1 : 1))
       const { statusCode: status, statusMessage: message } = response
-      resolve({ status, message, fields, body: Buffer.concat(pieces).toString('latin1') })
+      const whole = Buffer.concat(pieces).toString('latin1')
+      const { 'content-length': length } = response.headers
+      resolve({ status, message, fields, body: whole, length })
     })
     sent.on('error', reject)
     sent.end(body)
@@ -149,8 +153,11 @@ for (const handlerType of ['', 'gthread', 'threadpool', 'procpool'] as const)
     const [address] = await server.serve()
     for (const question of QUESTIONS) {
       const name = `${question.method ?? 'GET'} ${question.path}`
-      const wanted = await answerOf(theirs, question)
-      t.same(await answerOf(address?.port ?? 0, question), wanted, name)
+      const { length: theirLength, ...wanted } = await answerOf(theirs, question)
+      const { length, ...got } = await answerOf(address?.port ?? 0, question)
+      t.same(got, wanted, name)
+      // What they know the length of, we do.
+      if (theirLength !== undefined) t.equal(length, theirLength, `length of ${name}`)
     }
     t.same(
       lines.filter((line) => line.includes('handler_error')),
