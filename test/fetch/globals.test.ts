@@ -114,9 +114,3 @@ void t.test('the signal of our Request ends a fetch', async (t) => {
   controller.abort(new RangeError('mine'))
   await t.rejects(fetch(request), RangeError)
 })
-
-void t.test('a worker of Node 20 that loads Node’s classes later keeps ours', async (t) => {
-  t.ok(new Response(new Blob(['x'])).body)
-  t.equal(globalThis.Response, LightResponse as unknown)
-  t.equal(Object.getOwnPropertyDescriptor(globalThis, 'Headers')?.value, LightHeaders)
-})

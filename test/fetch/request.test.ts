@@ -177,6 +177,16 @@ await same('of one that is locked', ({ Request }) => {
   first.body?.getReader()
   return new Request(first)
 })
+await same('a request as init of another', async ({ Request }) => {
+  const first = new Request(URL_, { method: 'PUT', body: 'x', headers: { a: '1' } })
+  const second = new Request('http://other/', first)
+  return [await read(second), first.bodyUsed, first.body?.locked]
+})
+await same('a request without body as init of another', async ({ Request }) =>
+  read(
+    new Request('http://other/', new Request(URL_, { headers: { a: '1' }, redirect: 'manual' })),
+  ),
+)
 await same('clone()', async ({ Request }) => {
   const first = new Request(URL_, { method: 'POST', body: 'x', headers: { a: '1' } })
   const copy = first.clone()
