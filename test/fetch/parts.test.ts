@@ -162,6 +162,19 @@ void t.test('a text whose stream was only looked at is a text', async (t) => {
   t.same(await whole(response), [200, '', [TEXT], 'x'])
 })
 
+void t.test('a text that one response has of another is a text', async (t) => {
+  const first = new Light('x', { status: 201 })
+  const second = new Light(first.body, first)
+  t.same(await whole(second), [201, '', [TEXT], 'x'])
+  t.ok(first.bodyUsed)
+  t.throws(() => partsOf(first), TypeError)
+  const half = new Light('x')
+  const reader = half.body?.getReader()
+  await reader?.read()
+  reader?.releaseLock()
+  t.throws(() => new Light(half.body), TypeError)
+})
+
 void t.test('a class that is derived from ours', async (t) => {
   class Mine extends LightResponse {}
   t.same(await whole(new Mine('x')), [200, '', [TEXT], 'x'])
