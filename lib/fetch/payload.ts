@@ -16,16 +16,6 @@ type Decoder = { readable: ReadableStream<string>; writable: WritableStream<Uint
 /** null: there is none; undefined: Node's class alone has it. */
 type Source = string | Uint8Array | HttpRequest | null | undefined
 
-/** Bodies that are a string or bytes, by the streams that were asked of them. */
-const BEHIND = new WeakMap<ReadableStream, Payload>()
-
-/** What a stream was made of, where it is whole; who makes a body of the stream need not read it. */
-export function behind(body: unknown): Payload | undefined {
-  if (!(body instanceof ReadableStream) || body.locked) return undefined
-  const payload = BEHIND.get(body)
-  return payload?.isUnusable === false ? payload : undefined
-}
-
 export class Payload {
   /** Content-Type of what was given; null: none. */
   readonly type: string | null
@@ -62,7 +52,7 @@ export class Payload {
   get stream(): ReadableStream<Uint8Array> | null {
     if (this.isNull) return null
     const { body } = this.#carried()
-    if (body !== null && !this.isStream) BEHIND.set(body, this)
+    if (!this.isStream) payloads.set(body as ReadableStream, this)
     return body
   }
 
@@ -138,6 +128,12 @@ export class Payload {
   }
 }
 
+/**
+ * What streams were made of. A Response of another one's stream goes on with what the other has, and so a body that
+ * was only handed on is still a text: middleware does that to every response.
+ */
+const payloads = new WeakMap<object, Payload>()
+
 /** No body. */
 export const NONE = new Payload(null, null)
 
@@ -149,6 +145,20 @@ export function extract(body: unknown): Payload {
   if (ArrayBuffer.isView(body) && body.buffer instanceof ArrayBuffer)
     return new Payload(copied(body.buffer, body.byteOffset, body.byteLength), null)
   if (body instanceof URLSearchParams) return new Payload(String(body), PARAMETERS_TYPE)
+  return payloadOfStream(body as object) ?? carried(body)
+}
+
+/** Content-Type for a body; a stream has none, whatever it is of. */
+export const typeOf = (body: unknown, payload: Payload): string | null =>
+  body instanceof ReadableStream ? null : payload.type
+
+function payloadOfStream(stream: object): Payload | undefined {
+  const payload = payloads.get(stream)
+  const isFresh = payload?.stream === stream && !payload.isUnusable
+  return isFresh ? payload : undefined
+}
+
+function carried(body: unknown): Payload {
   const carrier = new (node().Response)(body as Blob)
   return new Payload(undefined, carrier.headers.get('content-type'), carrier)
 }

@@ -3,7 +3,7 @@
 import { dictionary, text } from './conversions.js'
 import { isNodes } from './expose.js'
 import { copyUnguarded, LightHeaders, setDefault } from './headers.js'
-import { extract, NONE, type Payload, streamed } from './payload.js'
+import { extract, NONE, type Payload, streamed, typeOf } from './payload.js'
 import { Made, type RequestState } from './requeststate.js'
 import { DEFAULTS, methodOf, type Traits, traitsOf } from './traits.js'
 
@@ -40,8 +40,8 @@ export function made(input: RequestState | unknown, initValue: unknown, isLight:
       : new LightHeaders(init['headers'])
   const follows = followed(init?.['signal'], base)
   const payload = payloadOf(init, base.payload, method, traits)
-  if (payload.type !== null && payload !== base.payload)
-    setDefault(headers, 'content-type', payload.type)
+  const type = payload === base.payload ? null : typeOf(init?.['body'], payload)
+  if (type !== null) setDefault(headers, 'content-type', type)
   return new Made({ method, url: base.url, headers, traits, payload, follows })
 }
 
@@ -123,13 +123,16 @@ function payloadOf(
     throw new TypeError(`Request: method ${method} has no body`)
   if (body === null) return before.isNull ? before : before.moved()
   const payload = extract(body)
-  if (payload.isStream) checkStream(init ?? {}, payload, traits)
+  if (isStream(body, payload)) checkStream(init ?? {}, traits)
   return payload
 }
 
 /** A body that can be sent only once. Those of Node's classes that have a type are none. */
-function checkStream(init: Members, payload: Payload, { mode, keepalive }: Traits): void {
-  if (payload.type !== null || init['body'] instanceof Blob) return
+const isStream = (body: unknown, payload: Payload): boolean =>
+  body instanceof ReadableStream ||
+  (payload.isStream && payload.type === null && !(body instanceof Blob))
+
+function checkStream(init: Members, { mode, keepalive }: Traits): void {
   if (keepalive) throw new TypeError('Request: keepalive with a body that is a stream')
   if (init['duplex'] === undefined)
     throw new TypeError("Request: a body that is a stream wants duplex: 'half'")

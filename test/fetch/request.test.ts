@@ -177,6 +177,16 @@ await same('of one that is locked', ({ Request }) => {
   first.body?.getReader()
   return new Request(first)
 })
+await same('a request as init of another', async ({ Request }) => {
+  const first = new Request(URL_, { method: 'PUT', body: 'x', headers: { a: '1' } })
+  const second = new Request('http://other/', first)
+  return [await read(second), first.bodyUsed, first.body?.locked]
+})
+await same('a request without body as init of another', async ({ Request }) =>
+  read(
+    new Request('http://other/', new Request(URL_, { headers: { a: '1' }, redirect: 'manual' })),
+  ),
+)
 await same('clone()', async ({ Request }) => {
   const first = new Request(URL_, { method: 'POST', body: 'x', headers: { a: '1' } })
   const copy = first.clone()
@@ -254,21 +264,21 @@ await same('a class derived from it', ({ Request }) => {
   return [mine.shout(), mine instanceof Request, new Request(URL_) instanceof Mine]
 })
 
+await standard(
+  'Fetch 2.2.1: QUERY is not among the methods that are normalised',
+  ({ Request }) => new Request(URL_, { method: 'query' }).method,
+  'query',
+)
 for (const init of [{}, { method: undefined }, { unknown: 1 }])
   await standard(
-    'Fetch 2.2.1: QUERY is not among the methods that are normalised',
-    ({ Request }) => new Request(URL_, { method: 'query' }).method,
-    'query',
+    `Fetch 5.4: ${show(init)} is empty and changes nothing`,
+    ({ Request }) => {
+      const first = new Request(URL_, { referrer: 'http://c/', referrerPolicy: 'origin' })
+      const { referrer, referrerPolicy } = new Request(first, init as never)
+      return [referrer, referrerPolicy]
+    },
+    ['http://c/', 'origin'],
   )
-await standard(
-  `Fetch 5.4: ${show(init)} is empty and changes nothing`,
-  ({ Request }) => {
-    const first = new Request(URL_, { referrer: 'http://c/', referrerPolicy: 'origin' })
-    const { referrer, referrerPolicy } = new Request(first, init as never)
-    return [referrer, referrerPolicy]
-  },
-  ['http://c/', 'origin'],
-)
 await standard(
   'Web IDL 3.2.18: a priority is one of three',
   ({ Request }) => new Request(URL_, { priority: 'none' } as never),

@@ -177,6 +177,47 @@ await same('the body and init of another', async ({ Response }) => {
   const first = new Response('a', { status: 404, headers: { a: '1' } })
   return [await read(new Response(first.body, first)), first.bodyUsed]
 })
+for (const [what, body] of [
+  ['a text', 'text'],
+  ['bytes', bytes(104, 105)],
+  ['a Blob', new Blob(['blob'])],
+] as const) {
+  await same(`two of one stream of ${what}`, async ({ Response }) => {
+    const first = new Response(body as never)
+    const second = new Response(first.body)
+    const before = [first.bodyUsed, second.bodyUsed, first.body === second.body]
+    const fields = [[...first.headers], [...second.headers]]
+    const text = await second.text()
+    return [before, fields, text, first.bodyUsed, second.bodyUsed]
+  })
+  await same(`the first of two of one stream of ${what}`, async ({ Response }) => {
+    const first = new Response(body as never)
+    const second = new Response(first.body)
+    return [await first.text(), first.bodyUsed, second.bodyUsed, await second.text()]
+  })
+  await same(`a stream of ${what} that was teed`, ({ Response }) => {
+    const first = new Response(body as never)
+    const stream = first.body
+    first.clone()
+    return new Response(stream)
+  })
+  await same(`a stream of ${what} that was read`, async ({ Response }) => {
+    const first = new Response(body as never)
+    const stream = first.body
+    await first.text()
+    return new Response(stream)
+  })
+  await same(`a stream of ${what} in a request`, async ({ Request, Response }) => {
+    const { body: stream } = new Response(body as never)
+    const init = { method: 'PUT', body: stream, duplex: 'half' }
+    const request = new Request('http://a/', init as never)
+    return [[...request.headers], await request.text()]
+  })
+  await same(`a stream of ${what} in a request, without duplex`, ({ Request, Response }) => {
+    const { body: stream } = new Response(body as never)
+    return new Request('http://a/', { method: 'PUT', body: stream } as never)
+  })
+}
 await same('bytes are copied', async ({ Response }) => {
   const source = bytes(104, 105)
   const response = new Response(source as never)
