@@ -409,6 +409,8 @@ export const fetch: Cases = {
     const served = await serve(ctx, handle, { shutdownGrace: '30s' })
     const client = await served.connect()
     await askHttp(client, get('/', CLOSE), fetched('soon', CLOSE))
+    await client.expectEnd('fin')
+    client.destroy()
     await served.server.close()
     t.same(seen, ['done'])
   },
