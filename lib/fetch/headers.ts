@@ -39,10 +39,7 @@ export class LightHeaders {
 
   append(name: unknown, value: unknown): void {
     needs(arguments.length, 2, 'Headers.append')
-    const [checkedName, checkedValue] = [fieldName(name), fieldValue(value)]
-    this.#change()
-    this.#names.push(checkedName)
-    this.#values.push(checkedValue)
+    this.#add(name, value)
   }
 
   delete(name: unknown): void {
@@ -76,7 +73,8 @@ export class LightHeaders {
 
   set(name: unknown, value: unknown): void {
     needs(arguments.length, 2, 'Headers.set')
-    const [checkedName, checkedValue] = [fieldName(name), fieldValue(value)]
+    const checkedName = fieldName(name)
+    const checkedValue = fieldValue(value)
     this.#change()
     this.#set(checkedName, checkedValue)
   }
@@ -158,14 +156,22 @@ export class LightHeaders {
       const parts = [...(pair as Iterable<unknown>)]
       if (parts.length !== 2)
         throw new TypeError('Headers: init has something else than a name and a value')
-      this.append(parts[0], parts[1])
+      this.#add(parts[0], parts[1])
     }
   }
 
   #addRecord(record: object): void {
     for (const name of Reflect.ownKeys(record))
       if (Object.prototype.propertyIsEnumerable.call(record, name))
-        this.append(name, (record as Record<PropertyKey, unknown>)[name])
+        this.#add(name, (record as Record<PropertyKey, unknown>)[name])
+  }
+
+  #add(name: unknown, value: unknown): void {
+    const checkedName = fieldName(name)
+    const checkedValue = fieldValue(value)
+    this.#change()
+    this.#names.push(checkedName)
+    this.#values.push(checkedValue)
   }
 
   /** Before every change of the fields. */
