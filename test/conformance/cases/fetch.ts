@@ -1,40 +1,12 @@
 // Frontend fetch: what handlers of the Fetch standard are given and give back, and what clients get.
 
-import type { FetchHandler } from '../../../lib/frontend/exchange.js'
-import type { Case, Cases, Context } from '../case.js'
-import { until } from '../deadline.js'
-import { askHttp, CLOSE, chunked, expectResponses, failed, get, post } from '../http.js'
-import type { Served } from '../served.js'
-
-const FETCH = { frontend: 'fetch' }
-const PLAIN = 'content-type: text/plain;charset=UTF-8\r\n'
-
-/** A response to a text. */
-const fetched = (text: string, more = '', status = '200 OK'): string =>
-  `HTTP/1.1 ${status}\r\n${PLAIN}Content-Length: ${Buffer.byteLength(text)}\r\n${more}\r\n${text}`
-
-const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
-
-const serve = (ctx: Context, handleRequest: FetchHandler, more = {}): Promise<Served> =>
-  ctx.serve({ ...FETCH, handleRequest, ...more })
-
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
-const pathOf = ({ url }: Request): string => new URL(url).pathname
-
-/** A handler that fails is answered with 500, and its error is logged. */
-const fails =
-  (handleRequest: FetchHandler, line: RegExp): Case =>
-  async (_t, ctx) => {
-    const served = await serve(ctx, handleRequest)
-    const client = await served.connect()
-    await askHttp(client, get('/') + get('/never'), failed())
-    await client.expectEnd('fin')
-    await served.logged(line)
-  }
+import type { Cases } from '../case.js'
+import { fails, fetched, PLAIN, pathOf, serveFetch } from '../fetch.js'
+import { askHttp, CLOSE, chunked, expectResponses, get, post } from '../http.js'
 
 export const fetch: Cases = {
   hello: async (_t, ctx) => {
-    const served = await serve(ctx, () => new Response('Hello, World!'))
+    const served = await serveFetch(ctx, () => new Response('Hello, World!'))
     const client = await served.connect()
     for (let i = 0; i < 3; i++) await askHttp(client, get('/'), fetched('Hello, World!'))
     await askHttp(client, get('/').repeat(64), ...Array(64).fill(fetched('Hello, World!')))
@@ -43,7 +15,7 @@ export const fetch: Cases = {
   },
 
   'method, path and fields of a request': async (_t, ctx) => {
-    const served = await serve(ctx, (request) => {
+    const served = await serveFetch(ctx, (request) => {
       const { pathname, search } = new URL(request.url)
       const fields = [...request.headers].map(([name, value]) => `${name}=${value}`)
       return new Response(`${request.method} ${pathname} ${search} ${fields.join(' ')}`)
@@ -60,7 +32,7 @@ export const fetch: Cases = {
   'the URL of a request has the host that the client asked for': async (_t, ctx) => {
     const isSecure = ctx.variant.options['tlsCert'] !== undefined
     const scheme = isSecure ? 'https' : 'http'
-    const served = await serve(ctx, (request) => new Response(request.url))
+    const served = await serveFetch(ctx, (request) => new Response(request.url))
     const client = await served.connect()
     const hosts = ['x', 'x:81', '[::1]:82', 'x']
     await askHttp(
@@ -81,7 +53,7 @@ export const fetch: Cases = {
   },
 
   'env has the connection and who has connected': async (_t, ctx) => {
-    const served = await serve(ctx, (_request, { connection, remote }) => {
+    const served = await serveFetch(ctx, (_request, { connection, remote }) => {
       const isSame = connection.remote.port === remote.port
       return new Response(`${connection.protocol} ${remote.address} ${isSame}`)
     })
@@ -92,7 +64,7 @@ export const fetch: Cases = {
   },
 
   'JSON there and back': async (_t, ctx) => {
-    const served = await serve(ctx, async (request) =>
+    const served = await serveFetch(ctx, async (request) =>
       Response.json({ got: await request.json() }, { status: 201 }),
     )
     const client = await served.connect()
@@ -107,7 +79,10 @@ export const fetch: Cases = {
   },
 
   'bytes there and back': async (_t, ctx) => {
-    const served = await serve(ctx, async (request) => new Response(await request.arrayBuffer()))
+    const served = await serveFetch(
+      ctx,
+      async (request) => new Response(await request.arrayBuffer()),
+    )
     const client = await served.connect()
     const body = 'x'.repeat(100_000)
     client.send(post(body))
@@ -119,19 +94,8 @@ export const fetch: Cases = {
     if (rest.includes('octet-stream')) throw new Error('bytes have no type of their own')
   },
 
-  'a body that is read as a stream': async (_t, ctx) => {
-    const served = await serve(ctx, async (request) => {
-      let text = ''
-      const decoder = new TextDecoder()
-      for await (const piece of request.body ?? []) text += decoder.decode(piece)
-      return new Response(`${text} ${request.bodyUsed}`)
-    })
-    const client = await served.connect()
-    await askHttp(client, post('hello'), fetched('hello true'))
-  },
-
   'responses of all kinds': async (_t, ctx) => {
-    const served = await serve(ctx, (request) => {
+    const served = await serveFetch(ctx, (request) => {
       switch (pathOf(request)) {
         case '/none':
           return new Response(null, { status: 204 })
@@ -179,7 +143,7 @@ export const fetch: Cases = {
   },
 
   'HEAD has the head of GET': async (_t, ctx) => {
-    const served = await serve(ctx, (request) =>
+    const served = await serveFetch(ctx, (request) =>
       pathOf(request) === '/stripped'
         ? new Response(null, { headers: { 'x-y': 'z' } })
         : new Response('hello'),
@@ -196,78 +160,24 @@ export const fetch: Cases = {
   },
 
   'a handler that ends the connection says so': async (_t, ctx) => {
-    const served = await serve(ctx, () => new Response('bye', { headers: { Connection: 'close' } }))
+    const served = await serveFetch(
+      ctx,
+      () => new Response('bye', { headers: { Connection: 'close' } }),
+    )
     const client = await served.connect()
     await askHttp(client, get('/') + get('/never'), fetched('bye', CLOSE))
     await client.expectEnd('fin')
   },
 
   'keepalive = no ends the connection': async (_t, ctx) => {
-    const served = await serve(ctx, () => new Response('bye'), { keepalive: false })
+    const served = await serveFetch(ctx, () => new Response('bye'), { keepalive: false })
     const client = await served.connect()
     await askHttp(client, get('/') + get('/never'), fetched('bye', CLOSE))
     await client.expectEnd('fin')
   },
 
-  'a stream that pushes is sent in chunks': async (_t, ctx) => {
-    const served = await serve(
-      ctx,
-      () =>
-        new Response(
-          new ReadableStream({
-            async start(controller) {
-              controller.enqueue(bytesOf('one'))
-              await undefined
-              controller.enqueue(bytesOf('three'))
-              controller.close()
-            },
-          }),
-        ),
-    )
-    const client = await served.connect()
-    const reply = `${CHUNKED}3\r\none\r\n5\r\nthree\r\n0\r\n\r\n`
-    await askHttp(client, get('/1') + get('/2'), reply, reply)
-    client.send(`GET /3 HTTP/1.0\r\n\r\n`)
-    await expectResponses(client, `HTTP/1.1 200 OK\r\n${CLOSE}\r\nonethree`)
-    await client.expectEnd('fin')
-  },
-
-  'a stream that is pulled goes at the client’s pace': async (_t, ctx) => {
-    const served = await serve(ctx, () => {
-      let count = 0
-      return new Response(
-        new ReadableStream({
-          pull(controller) {
-            if (count === 64) controller.close()
-            else controller.enqueue(new Uint8Array(65_536).fill(count++))
-          },
-        }),
-        { headers: { 'content-length': String(64 * 65_536) } },
-      )
-    })
-    const client = await served.connect({ reading: false })
-    client.send(get('/', CLOSE))
-    await served.reach((s) => s.bytes_out > 0, 'something sent')
-    client.read()
-    const all = await client.rest()
-    const body = Buffer.concat(Array.from({ length: 64 }, (_, i) => Buffer.alloc(65_536, i)))
-    if (!all.subarray(all.indexOf('\r\n\r\n') + 4).equals(body)) throw new Error('another body')
-  },
-
-  'events: the head does not wait for the first': async (_t, ctx) => {
-    const served = await serve(
-      ctx,
-      () =>
-        new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } }),
-    )
-    const client = await served.connect()
-    const head =
-      'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n'
-    await askHttp(client, get('/'), head)
-  },
-
   'async replies leave in the order of requests': async (_t, ctx) => {
-    const served = await serve(ctx, async (request) => {
+    const served = await serveFetch(ctx, async (request) => {
       const path = pathOf(request)
       if (path === '/0') await new Promise((resolve) => setTimeout(resolve, 20))
       return new Response(path)
@@ -310,119 +220,4 @@ export const fetch: Cases = {
     await response.text()
     return response
   }, /handler_error.*TypeError/),
-
-  'a stream that fails before its first piece': fails(
-    () =>
-      new Response(
-        new ReadableStream({
-          pull() {
-            throw new Error('no first piece')
-          },
-        }),
-      ),
-    /handler_error.*no first piece/,
-  ),
-
-  'a stream that fails later resets the connection': async (_t, ctx) => {
-    const served = await serve(ctx, () => {
-      let count = 0
-      return new Response(
-        new ReadableStream({
-          pull(controller) {
-            if (count++ === 0) controller.enqueue(bytesOf('first'))
-            else throw new Error('no second piece')
-          },
-        }),
-      )
-    })
-    const client = await served.connect()
-    client.send(get('/'))
-    await served.reachClosed('handler_error')
-    await served.logged(/handler_error.*no second piece/)
-    const got = (await client.rest().catch(() => Buffer.alloc(0))).toString()
-    if (got.includes('\r\n0\r\n')) throw new Error('the body looks whole')
-  },
-
-  'a client that leaves cancels the stream and aborts the request': async (_t, ctx) => {
-    const seen: string[] = []
-    const served = await serve(ctx, (request) => {
-      request.signal.addEventListener('abort', () => seen.push('aborted'))
-      return new Response(
-        new ReadableStream({
-          start: (controller) => controller.enqueue(bytesOf('first')),
-          cancel: () => void seen.push('cancelled'),
-        }),
-      )
-    })
-    const client = await served.connect()
-    await askHttp(client, get('/'), `${CHUNKED}5\r\nfirst\r\n`)
-    client.reset()
-    await until(
-      () => seen.length === 2,
-      () => `abort and cancel; there is ${seen.join()}`,
-    )
-  },
-
-  'a client that leaves before the response aborts the request': async (t, ctx) => {
-    const seen: string[] = []
-    const served = await serve(ctx, (request) => {
-      const path = pathOf(request)
-      request.signal.addEventListener('abort', () => seen.push(path))
-      if (path === '/done') return new Response('done')
-      return new Promise<Response>(() => undefined)
-    })
-    const client = await served.connect()
-    await askHttp(client, get('/done'), fetched('done'))
-    client.send(get('/waiting'))
-    await served.reach((s) => s.requests === 2, 'both requests')
-    client.reset()
-    await until(
-      () => seen.length > 0,
-      () => 'abort',
-    )
-    t.same(seen, ['/waiting'], 'the one that is through is not aborted')
-  },
-
-  'handler_timeout aborts the request': async (_t, ctx) => {
-    const seen: string[] = []
-    const handle: FetchHandler = (request) => {
-      request.signal.addEventListener('abort', () => seen.push('aborted'))
-      return new Promise<Response>(() => undefined)
-    }
-    const served = await serve(ctx, handle, { handlerTimeout: '50ms' })
-    const client = await served.connect()
-    client.send(get('/'))
-    await served.reachClosed('handler_timeout')
-    await until(
-      () => seen.length > 0,
-      () => 'abort',
-    )
-  },
-
-  'the server waits for what was given to waitUntil': async (t, ctx) => {
-    const seen: string[] = []
-    const handle: FetchHandler = (_request, _env, { waitUntil, passThroughOnException }) => {
-      passThroughOnException()
-      waitUntil(new Promise((resolve) => setTimeout(resolve, 50)).then(() => seen.push('done')))
-      return new Response('soon')
-    }
-    const served = await serve(ctx, handle, { shutdownGrace: '30s' })
-    const client = await served.connect()
-    await askHttp(client, get('/', CLOSE), fetched('soon', CLOSE))
-    await client.expectEnd('fin')
-    client.destroy()
-    await served.server.close()
-    t.same(seen, ['done'])
-  },
-
-  'what waitUntil was given and rejects is logged': async (_t, ctx) => {
-    const served = await serve(ctx, (_request, _env, context) => {
-      context.waitUntil(Promise.reject(new Error('failed behind it')))
-      return new Response('fine')
-    })
-    const client = await served.connect()
-    await askHttp(client, get('/'), fetched('fine'))
-    await served.logged(/handler_error.*waitUntil.*failed behind it/)
-    await askHttp(client, get('/'), fetched('fine'))
-  },
 }

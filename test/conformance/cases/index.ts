@@ -10,6 +10,7 @@ import { codec } from './codec.js'
 import { compression } from './compression.js'
 import { errors } from './errors.js'
 import { fetch } from './fetch.js'
+import { fetchstreams } from './fetchstreams.js'
 import { framing } from './framing.js'
 import { halfclose } from './halfclose.js'
 import { hooks } from './hooks.js'
@@ -51,6 +52,7 @@ export const SUBJECTS: Record<string, Cases> = {
   'HTTP connections': httpconnections,
   'HTTP refusals': httprefusals,
   'frontend fetch': fetch,
+  'frontend fetch in pieces': fetchstreams,
   connection: hooks,
   options,
   addresses,
@@ -77,6 +79,7 @@ const FILES: Record<string, string> = {
   'HTTP connections': 'httpconnections',
   'HTTP refusals': 'httprefusals',
   'frontend fetch': 'fetch',
+  'frontend fetch in pieces': 'fetchstreams',
   addresses: 'options',
   'PROXY protocol': 'proxy',
   'unix sockets': 'unix',
