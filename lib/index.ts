@@ -4,6 +4,7 @@ export type { Distribution } from './engine/distribution.js'
 export type { Address, ConnectionInfo, EngineStats, Limits } from './engine/engine.js'
 export type { CloseReason } from './engine/reasons.js'
 export { type ErrorCode, GaidarosError } from './errors.js'
+export type { FetchContext, FetchEnv, FetchHandler } from './frontend/exchange.js'
 export type {
   Batch,
   BatchRequest,

@@ -11,12 +11,15 @@ const SERVERS = ['edge', 'level', 'completion', 'portable']
 const BATCH = ['edge-batch', 'completion-batch']
 const HTTP_PEERS = ['node-http', 'bun-http', 'uws-http']
 const HTTP = ['http-edge', 'http-level', 'http-completion', 'http-portable', 'http-edge-batch', 'http-completion-batch']
+const FETCH = ['fetch-edge', 'fetch-completion', 'hono-edge', 'hono-node']
 const ELSEWHERE = ['edge-threadpool', 'edge-procpool', 'postmessage-batch', 'postmessage-request', 'ipc-batch']
 
 const engineFloor = (cell, peer, atLeast, against = 'raw-epoll-edge') => ({ cell, peer, atLeast, against })
 const secureCeilings = (cell, atMost) => SECURE.map((peer) => ({ cell, peer, atMost }))
 const httpFloors = (cell, atLeast) =>
   ['http-edge', 'http-completion'].map((peer) => ({ cell, peer, atLeast, against: 'raw-http' }))
+const fetchFloors = (cell, atLeast) =>
+  ['fetch-edge', 'fetch-completion'].map((peer) => ({ cell, peer, atLeast, against: 'node-http' }))
 const dispatchFloor = (cell, peer, atLeast) => ({ cell, peer, atLeast, against: 'edge' })
 
 /**
@@ -111,8 +114,14 @@ export const SUITES = {
     block: false,
     /** Bytes of the generator's request, which is always the same. */
     size: 35,
-    cells: { '64x1': [...HTTP_PEERS, ...HTTP], '64x16': [...HTTP_PEERS, ...HTTP] },
-    floors: [...httpFloors('64x1', 1), ...httpFloors('64x16', 0.8)],
+    cells: { '64x1': [...HTTP_PEERS, ...HTTP, ...FETCH], '64x16': [...HTTP_PEERS, ...HTTP, ...FETCH] },
+    floors: [
+      ...httpFloors('64x1', 1),
+      ...httpFloors('64x16', 0.8),
+      // With one request in flight the kernel's share hides the rest: raw-http itself may be below twice node-http.
+      ...fetchFloors('64x16', 10),
+      { cell: '64x16', peer: 'hono-edge', atLeast: 2, against: 'hono-node' },
+    ],
   },
   dispatch: {
     what: 'the same handler in the loop and in a worker, all on one core',

@@ -14,7 +14,8 @@ const program = (name, what) => ({ what, program: name, command: [programPath(na
 
 // --engine native: a machine without the addon must fail here, not be measured on the portable engine.
 function gaidaros(handler, options, what, expect = 'echo') {
-  const fixed = ['--no-config', '-h', '127.0.0.1', '-p', '0', '-m', path(`../handlers/${handler}.ts`)]
+  const file = handler.includes('.') ? handler : `${handler}.ts`
+  const fixed = ['--no-config', '-h', '127.0.0.1', '-p', '0', '-m', path(`../handlers/${file}`)]
   const engine = options.includes('--engine') ? [] : ['--engine', 'native']
   return {
     what,
@@ -30,6 +31,7 @@ const secure = (options, what) => gaidaros('big', ['--tls-cert', files.cert, '--
 
 const elsewhere = (handler, options, what) => ({ ...gaidaros(handler, options, what), crowded: true })
 const http = (handler, options, what) => gaidaros(handler, options, what, 'http')
+const fetching = (file, options, what) => gaidaros(file, ['-f', 'fetch', ...options], what, 'http')
 const spinning = (options, what) => elsewhere('spin', ['-T', 'edge', ...options], what)
 
 /**
@@ -115,6 +117,15 @@ export const PEERS = {
   'http-completion': http('http', ['-T', 'completion'], 'gaidaros completion, the same handler'),
   'http-edge-batch': http('http-batch', ['-T', 'edge'], 'gaidaros edge, handle_batch, whole responses'),
   'http-completion-batch': http('http-batch', ['-T', 'completion'], 'gaidaros completion, the same handler'),
+  'fetch-edge': fetching('fetch.ts', ['-T', 'edge'], 'gaidaros edge, -f fetch, a Response'),
+  'fetch-completion': fetching('fetch.ts', ['-T', 'completion'], 'gaidaros completion, the same handler'),
+  'hono-edge': fetching('hono.mjs', ['-T', 'edge'], 'gaidaros edge, -f fetch, a Hono application'),
+  'hono-node': {
+    what: 'the same application on @hono/node-server',
+    expect: 'http',
+    command: [execPath, path('../peers/hono-node.mjs'), '0'],
+    ready: READY,
+  },
   'http-portable': http('http', ['--engine', 'portable'], 'gaidaros on node:net'),
   'edge-threadpool': elsewhere('echo', ['-T', 'edge', '-X', 'threadpool', '-n', '1'], 'the handler of edge in a worker thread'),
   'edge-procpool': elsewhere('echo', ['-T', 'edge', '-X', 'procpool', '-n', '1'], 'the handler of edge in a worker process'),

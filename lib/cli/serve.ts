@@ -317,7 +317,8 @@ function traceOf(error: unknown): string {
 }
 
 /** A module or a function may frame otherwise; then only the connection is suggested. */
-function takesLines({ handlerModule, endRequest, splitRequest }: Settings): boolean {
+function takesLines({ handlerModule, endRequest, splitRequest, frontend }: Settings): boolean {
+  if (frontend !== '') return false
   const framing = splitRequest || endRequest
   if (framing) return typeof framing === 'string' && /^line\b/.test(framing)
   return handlerModule === ''
@@ -325,6 +326,7 @@ function takesLines({ handlerModule, endRequest, splitRequest }: Settings): bool
 
 /** As far as the options say. */
 function takesHttp(settings: Settings): boolean {
-  const { splitRequest, endRequest } = settings
+  const { splitRequest, endRequest, frontend } = settings
+  if (frontend !== '') return true
   return (splitRequest || endRequest) === 'http' && !isDatagram(settings) && !hasMessages(settings)
 }

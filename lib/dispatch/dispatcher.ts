@@ -14,6 +14,7 @@ import {
 } from '../engine/layout.js'
 import { ABNORMAL, type CloseReason, REASONS } from '../engine/reasons.js'
 import { misuse } from '../errors.js'
+import { type Background, settle } from '../frontend/background.js'
 import type { AccessLog } from '../log/access.js'
 import type { Log } from '../log/log.js'
 import { knowingWhoAsks } from './asking.js'
@@ -66,6 +67,8 @@ export class Dispatcher implements EngineHost {
   #framing: Framing | undefined
   #ledger: Ledger | undefined
   #loop: Loop = () => undefined
+  /** Of the present handler, and of those before it that are not done. */
+  readonly #backgrounds = new Set<Background>()
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -117,6 +120,7 @@ export class Dispatcher implements EngineHost {
 
   #begin(engine: Engine, connections: Connections): void {
     const plan = this.#plan
+    if (plan.background !== undefined) this.#attend(plan.background)
     this.#replies = new Replies({
       engine,
       connections,
@@ -128,6 +132,18 @@ export class Dispatcher implements EngineHost {
       apology: plan.apology,
     })
     this.#loop = this.#chooseLoop(connections, this.#replies)
+  }
+
+  /** Waits for what handlers go on with behind their responses. @param graceMs at most so long; 0: not at all */
+  finish(graceMs: number): Promise<void> {
+    return settle(this.#backgrounds, graceMs)
+  }
+
+  #attend(background: Background): void {
+    for (const before of this.#backgrounds) if (before.isIdle) this.#backgrounds.delete(before)
+    background.onFailure = (error, slot, generation) =>
+      this.failures.report(error, 'waitUntil', slot, generation)
+    this.#backgrounds.add(background)
   }
 
   /** Takes over changed limits while running. */

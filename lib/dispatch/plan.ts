@@ -5,6 +5,8 @@ import type { FramerSpec } from '../engine/engine.js'
 import type { CloseReason } from '../engine/reasons.js'
 import type { DeclaredFramer } from '../frame/framer.js'
 import { MESSAGE } from '../frame/message.js'
+import type { Background } from '../frontend/background.js'
+import type { FetchPlan } from '../frontend/plan.js'
 import type {
   Connection,
   DecodeRequest,
@@ -44,6 +46,10 @@ export interface HandlerPlan {
    * @param flags HTTP_FLAG of the request
    */
   apology?: (flags: number) => Uint8Array
+  /** The handler is one of frontend fetch. */
+  fetch?: FetchPlan
+  /** What it goes on with behind its responses. */
+  background?: Background
   opened?: (connection: Connection) => unknown
   closed?: (connection: Connection, reason: CloseReason) => unknown
   /** What a plain reply does to the connection. */

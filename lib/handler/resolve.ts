@@ -3,6 +3,8 @@
 
 import type { HandlerPlan } from '../dispatch/plan.js'
 import { misuse } from '../errors.js'
+import { installGlobals } from '../fetch/index.js'
+import { findApplication } from '../frontend/application.js'
 import { classify } from '../options/expression.js'
 import type { FunctionText } from '../options/option.js'
 import type { HandlerClass } from '../options/settings.js'
@@ -32,6 +34,10 @@ export interface HandlerSettings {
   opened?: FunctionValue
   closed?: FunctionValue
   keepalive?: boolean
+  frontend?: string
+  /** The scheme of requests. */
+  tlsCert?: readonly string[]
+  tlsMode?: string
 }
 
 export interface ResolveOptions {
@@ -66,8 +72,12 @@ export async function resolveHandler(
   settings: HandlerSettings,
   options: ResolveOptions = {},
 ): Promise<HandlerPlan> {
-  const members = await openMembers(settings, options.base ?? process.cwd(), options.fresh ?? false)
-  const { allowCode = true } = options
+  const { allowCode = true, base = process.cwd(), fresh = false } = options
+  const isFetch = settings.frontend === 'fetch'
+  // Before the module is there, which may take hold of them.
+  if (isFetch) installGlobals()
+  const members = await openMembers(settings, base, fresh)
+  if (isFetch) return planOfFetch(settings, members, allowCode)
   const find = (name: FunctionName, takes: readonly FunctionText[] = []) =>
     resolveOne(name, settings[name], takes, members, allowCode)
   const handlers = chooseHandler(settings, find, members)
@@ -91,6 +101,25 @@ export async function resolveHandler(
     ...handlers,
     ...framing,
     ...given,
+    keepalive: settings.keepalive ?? true,
+    idempotent: members.isIdempotent,
+  }
+}
+
+/** Framing, decoding and encoding are the frontend's. Hooks are those that options name: a module may export anything. */
+function planOfFetch(settings: HandlerSettings, members: Members, allowCode: boolean): HandlerPlan {
+  const { handle, fetch } = findApplication(settings, members, allowCode)
+  const hooks = (['opened', 'closed'] as const).flatMap((name) =>
+    isGiven(settings[name])
+      ? [[name, resolveOne(name, settings[name], [], members, allowCode)]]
+      : [],
+  )
+  return {
+    handleRequest: handle,
+    seesConnection: fetch.sees !== 'nothing',
+    framer: { kind: 'http' },
+    fetch,
+    ...Object.fromEntries(hooks),
     keepalive: settings.keepalive ?? true,
     idempotent: members.isIdempotent,
   }

@@ -23,7 +23,7 @@ export interface Fields {
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** RFC 9110 5.5; nothing that could end a line. */
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+export const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 const LENGTH = /^\d{1,15}$/
 
 /** @throws TypeError ERR_GAIDAROS_REPLY naming the field and what was wanted */
@@ -103,7 +103,7 @@ function lengthOf(value: string, before: number | undefined): number {
 
 const SHOWN = 60
 
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   const text = typeof value === 'string' ? JSON.stringify(value) : typeName(value)
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
 }

@@ -6,8 +6,10 @@ import { named } from '../dispatch/naming.js'
 import type { HandlerPlan } from '../dispatch/plan.js'
 import { isPair, isThenable } from '../dispatch/replies.js'
 import type { RawBuffer } from '../dispatch/view.js'
+import { overFetch } from '../frontend/plan.js'
 import type { HandleRequest } from '../handler/contract.js'
 import { echo } from '../handler/echo.js'
+import { apology } from './apology.js'
 import { type HttpRequest, readHttp } from './request.js'
 import { type HttpResponse, write, writeText } from './response.js'
 
@@ -16,6 +18,7 @@ import { type HttpResponse, write, writeText } from './response.js'
  * are its business. handle_batch is given the bytes of requests, and replies with those of responses.
  */
 export function overHttp(plan: HandlerPlan): HandlerPlan {
+  if (plan.fetch !== undefined) return overFetch(plan, plan.fetch)
   const { handleRequest, decodeRequest, encodeResponse, ...rest } = plan
   if (plan.framer.kind !== 'http' || handleRequest === undefined) return plan
   if (encodeResponse !== undefined)
@@ -60,12 +63,4 @@ function answer(returned: unknown, flags: number, keepalive: boolean): unknown {
   if (isThenable(value)) return value.then((later) => answer(later, flags, keep))
   const { data, end } = write(value, flags, keep)
   return end ? [data, false] : data
-}
-
-const SORRY = '500 Internal Server Error\n'
-
-/** What the client is told when the handler has failed, the last that it hears on its connection. */
-function apology(flags: number): Uint8Array {
-  const { data } = write({ status: 500, body: SORRY }, flags, false)
-  return Buffer.from(data as string)
 }

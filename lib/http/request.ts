@@ -11,10 +11,13 @@ const CRLF = 2
 const NO_HEADERS = new HttpHeaders('')
 /** Scheme and authority of a target in absolute form. */
 const ORIGIN = /^https?:\/\/[^/?]*/i
+const HOST = /(?:^|\n)host:[\t ]*([^\r\t ]*)/i
 
 /** What was asked for already: apart, because many a handler asks for nothing. */
 interface Found {
   line: string | undefined
+  /** Field lines. */
+  fields: string | undefined
   headers: HttpHeaders | undefined
   body: Buffer | undefined
   trailers: HttpHeaders | undefined
@@ -77,8 +80,13 @@ export class HttpRequest {
 
   get headers(): HttpHeaders {
     const found = this.#finds()
-    found.headers ??= this.#readHeaders()
+    found.headers ??= new HttpHeaders(this.#fieldLines())
     return found.headers
+  }
+
+  /** The value of Host, for which the other fields are not looked at. */
+  get host(): string | undefined {
+    return HOST.exec(this.#fieldLines())?.[1]
   }
 
   /** What came behind a body in chunks. */
@@ -134,7 +142,13 @@ export class HttpRequest {
   }
 
   #finds(): Found {
-    this.#found ??= { line: undefined, headers: undefined, body: undefined, trailers: undefined }
+    this.#found ??= {
+      line: undefined,
+      fields: undefined,
+      headers: undefined,
+      body: undefined,
+      trailers: undefined,
+    }
     return this.#found
   }
 
@@ -161,8 +175,10 @@ export class HttpRequest {
     return this.#buffer.indexOf('\r\n\r\n', this.#lineEnd() - CRLF, 'latin1') + 2 * CRLF
   }
 
-  #readHeaders(): HttpHeaders {
-    return new HttpHeaders(this.#buffer.latin1Slice(this.#lineEnd(), this.#headEnd() - CRLF))
+  #fieldLines(): string {
+    const found = this.#finds()
+    found.fields ??= this.#buffer.latin1Slice(this.#lineEnd(), this.#headEnd() - CRLF)
+    return found.fields
   }
 
   #readBody(found: Found): Buffer {

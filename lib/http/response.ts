@@ -35,30 +35,35 @@ const KEPT = 'Connection: keep-alive\r\n'
 /** Lengths of texts whose heads are remembered. */
 const SHORT = 4096
 
-/** Heads of short texts, by their length, for as long as their Date is right. */
-let heads: (string | undefined)[] = []
-/** The last short text, and its response. */
-let lastText: string | undefined
-let lastResponse = ''
-withEachDate(() => {
-  heads = []
-  lastText = undefined
-})
-
-/** The response to a plain request, which keeps its connection: 200 and a text. */
-export function writeText(text: string): string {
-  if (text === lastText) return lastResponse
-  const length = Buffer.byteLength(text)
-  if (length >= SHORT) return textHead(length) + text
-  const head = heads[length] ?? textHead(length)
-  heads[length] = head
-  lastText = text
-  lastResponse = head + text
-  return lastResponse
+/**
+ * Returns what writes the response to a plain request, which keeps its connection: 200 and a text.
+ * @param type field line
+ */
+export function textWriter(type: string): (text: string) => string {
+  /** Heads of short texts, by their length, for as long as their Date is right. */
+  let heads: (string | undefined)[] = []
+  /** The last short text, and its response. */
+  let lastText: string | undefined
+  let lastResponse = ''
+  withEachDate(() => {
+    heads = []
+    lastText = undefined
+  })
+  const headOf = (length: number): string =>
+    `${statusLine(200)}${dateLine()}${type}Content-Length: ${length}\r\n\r\n`
+  return (text) => {
+    if (text === lastText) return lastResponse
+    const length = Buffer.byteLength(text)
+    if (length >= SHORT) return headOf(length) + text
+    const head = heads[length] ?? headOf(length)
+    heads[length] = head
+    lastText = text
+    lastResponse = head + text
+    return lastResponse
+  }
 }
 
-const textHead = (length: number): string =>
-  `${statusLine(200)}${dateLine()}${TEXT}Content-Length: ${length}\r\n\r\n`
+export const writeText = textWriter(TEXT)
 
 /**
  * The response that `value` stands for.
@@ -110,14 +115,43 @@ function written(response: HttpResponse, flags: number, keep: boolean): Written 
       `body: is of type ${typeName(body)}`,
       'a string, bytes, or an async iterable of these',
     )
-  const fields = fieldsOf(response.headers)
-  if (isPieces(body)) return streamed(status, fields, body, flags, keep)
+  return writeBody({ status, fields: fieldsOf(response.headers) }, body, flags, keep)
+}
+
+/** What stands in front of a body. */
+export interface Head {
+  status: number
+  /** In place of the usual one. */
+  phrase?: string | undefined
+  fields: Fields
+}
+
+/**
+ * The response with this head and body.
+ * @param body undefined: there is none, and Content-Length is 0 or what the fields say
+ */
+export function writeBody(
+  head: Head,
+  body: Bytes | string | BodyPieces | undefined,
+  flags: number,
+  keep: boolean,
+): Written {
+  if (isPieces(body)) return streamed(head, body, flags, keep)
+  const { status, fields } = head
   const isSilent = (flags & HTTP_FLAG.head) !== 0 || isBodiless(status)
   const length = checkedLength(status, fields, body, flags)
   const closes = fields.closes || !keep
   const size = length === undefined ? '' : `Content-Length: ${length}\r\n`
-  const head = headOf(status, fields, typeOf(body), size, closes, flags)
-  return { data: isSilent || body === undefined ? latin1(head) : joined(head, body), end: closes }
+  const text = headOf(head, typeOf(body), size, closes, flags)
+  return { data: isSilent || body === undefined ? latin1(text) : joined(text, body), end: closes }
+}
+
+/** A response that is nothing but its head, and says no length unless its fields do. */
+export function writeHead(head: Head, flags: number, keep: boolean): Written {
+  const { length, closes } = head.fields
+  const size = length === undefined ? '' : `Content-Length: ${length}\r\n`
+  const end = closes || !keep
+  return { data: latin1(headOf(head, '', size, end, flags)), end }
 }
 
 /** What Content-Length says; undefined: there is none. */
@@ -145,13 +179,8 @@ function lengthOf(body: Bytes | string | undefined): number {
 }
 
 /** A body in pieces: in chunks, or as it is where its length was said, or where the client knows none. */
-function streamed(
-  status: number,
-  fields: Fields,
-  body: BodyPieces,
-  flags: number,
-  keep: boolean,
-): Written {
+function streamed(head: Head, body: BodyPieces, flags: number, keep: boolean): Written {
+  const { status, fields } = head
   const { length } = fields
   if (status === 204 && length !== undefined)
     throw wrong(`headers: content-length: ${length}`, 'none with status 204')
@@ -161,10 +190,10 @@ function streamed(
   // The end of the connection is that of the body.
   const closes = fields.closes || !keep || (length === undefined && isOld && !isBodiless(status))
   const size = length === undefined ? '' : `Content-Length: ${length}\r\n`
-  const head = headOf(status, fields, '', isChunked ? CHUNKED : size, closes, flags)
-  if (!isSilent) return { data: new StreamedResponse(head, body, isChunked, length), end: closes }
+  const text = headOf(head, '', isChunked ? CHUNKED : size, closes, flags)
+  if (!isSilent) return { data: new StreamedResponse(text, body, isChunked, length), end: closes }
   discard(body)
-  return { data: latin1(head), end: closes }
+  return { data: latin1(text), end: closes }
 }
 
 function typeOf(body: Bytes | string | undefined): string {
@@ -173,8 +202,7 @@ function typeOf(body: Bytes | string | undefined): string {
 }
 
 function headOf(
-  status: number,
-  { text, hasDate, hasType }: Fields,
+  { status, phrase, fields: { text, hasDate, hasType } }: Head,
   type: string,
   size: string,
   closes: boolean,
@@ -183,7 +211,7 @@ function headOf(
   const isOver = closes || (flags & HTTP_FLAG.last) !== 0
   const connection = isOver ? CLOSE : (flags & HTTP_FLAG.old) !== 0 ? KEPT : ''
   const date = hasDate ? '' : dateLine()
-  return `${statusLine(status)}${date}${text}${hasType ? '' : type}${size}${connection}\r\n`
+  return `${statusLine(status, phrase)}${date}${text}${hasType ? '' : type}${size}${connection}\r\n`
 }
 
 /** Strings are sent as UTF-8; a head of other bytes is made here. */

@@ -37,6 +37,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   415: 'Unsupported Media Type',
   416: 'Range Not Satisfiable',
   417: 'Expectation Failed',
+  418: "I'm a Teapot",
   421: 'Misdirected Request',
   422: 'Unprocessable Content',
   423: 'Locked',
@@ -62,9 +63,12 @@ const PHRASES: Readonly<Record<number, string>> = {
 export const FIRST_STATUS = 200
 export const LAST_STATUS = 599
 
-/** 'HTTP/1.1 200 OK\r\n'; of a status that nobody has named the phrase is empty. */
-export const statusLine = (status: number): string =>
-  `HTTP/1.1 ${status} ${PHRASES[status] ?? ''}\r\n`
+/**
+ * 'HTTP/1.1 200 OK\r\n'; of a status that nobody has named the phrase is empty.
+ * @param phrase in place of the usual one
+ */
+export const statusLine = (status: number, phrase = PHRASES[status] ?? ''): string =>
+  `HTTP/1.1 ${status} ${phrase}\r\n`
 
 /** Responses of these have no body, and say no length. */
 export const isBodiless = (status: number): boolean => status === 204 || status === 304

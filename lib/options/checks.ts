@@ -7,13 +7,14 @@ import { ofCompression } from './compression.js'
 import { defaultValue } from './defaults.js'
 import type { Effective } from './effective.js'
 import { isCode } from './expression.js'
+import { ofFrontend } from './frontend.js'
 import { parsePlace } from './place.js'
 import type { Problem } from './problem.js'
 import { ofProtocol } from './protocols.js'
 import { type Assignment, type Origin, originText } from './source.js'
 import type { OptionName } from './table.js'
 import { ofTls } from './tls.js'
-import { isAvailable } from './unavailable.js'
+import { insteadOf, isAvailable } from './unavailable.js'
 import { writeValue } from './write.js'
 
 /** Checks the effective values. `root`: the process runs as root. Returns every problem. */
@@ -35,7 +36,10 @@ const isSet = (effective: Effective, name: OptionName): boolean => {
 }
 
 function notAvailable(assignment: Assignment): Problem[] {
-  const { option } = assignment
+  const { option, value } = assignment
+  const wanted = insteadOf(option, value)
+  if (wanted !== undefined)
+    return [about(assignment, `not available in this version; it must be ${wanted}`)]
   if (isAvailable(option) || isDefault(assignment)) return []
   const standard = writeValue(option, defaultValue(option)) || 'empty'
   return [about(assignment, `not available in this version; it must be ${standard}`)]
@@ -93,6 +97,7 @@ function exclusions(effective: Effective): Problem[] {
     ...ofProtocol(effective),
     ...ofTls(effective),
     ...ofCompression(effective),
+    ...ofFrontend(effective),
     ...nagle(get('tcp_nodelay'), get('disable_nagle')),
   ]
 }

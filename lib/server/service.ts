@@ -162,12 +162,14 @@ export class Service {
     while (this.engine.stats().active > 0 && performance.now() < until) await look()
   }
 
-  /** Ends what is idle, lets what is in flight finish for graceMs, closes the rest. */
+  /** Ends what is idle, lets what is in flight (and behind a response) finish for graceMs, closes the rest. */
   async close(graceMs: number): Promise<void> {
+    const until = performance.now() + graceMs
     await this.#stopAccepting()
     await this.engine.close(graceMs)
     this.#last = this.engine.stats()
-    await this.#pool?.close()
+    const left = Math.max(0, until - performance.now())
+    await Promise.all([this.dispatcher.finish(left), this.#pool?.close(left)])
   }
 
   /** What the kernel has accepted for us already is served: nobody else would. */

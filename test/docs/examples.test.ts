@@ -57,7 +57,8 @@ class Document {
     this.#folder = temporary(test)
     mkdirSync(join(this.#folder, 'node_modules'))
     symlinkSync(root, join(this.#folder, 'node_modules', 'gaidaros'))
-    symlinkSync(join(root, 'node_modules/zeromq'), join(this.#folder, 'node_modules', 'zeromq'))
+    for (const peer of ['zeromq', 'hono'])
+      symlinkSync(join(root, 'node_modules', peer), join(this.#folder, 'node_modules', peer))
     writeFileSync(join(this.#folder, 'package.json'), '{"type":"module"}')
     this.#env = { ...plainEnv(), HOME: this.#folder }
   }
@@ -206,6 +207,7 @@ void t.test('examples in TypeScript have the right types', async (t) => {
   const folder = temporary(t)
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(root, join(folder, 'node_modules', 'gaidaros'))
+  symlinkSync(join(root, 'node_modules/hono'), join(folder, 'node_modules', 'hono'))
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
   const names = documents.flatMap(({ blocks }, nth) =>
     blocks

@@ -152,3 +152,11 @@ void t.test('a request on the slab keeps it', async (t) => {
   t.equal(readHttp(bytes as never, 0, bytes.length, 0).method, 'GET')
   t.equal(slabUse.kept, true)
 })
+
+void t.test('host: the field, whatever stands beside it', async (t) => {
+  const hostOf = (fields: string) => requestOf(`GET / HTTP/1.1\r\n${fields}\r\n`).host
+  t.equal(hostOf('Host: x:80\r\n'), 'x:80')
+  t.equal(hostOf('X-Host: no\r\nAccept: host: no\r\nHOST:\t y \r\nA: b\r\n'), 'y')
+  t.equal(hostOf('Host:\r\nA: b\r\n'), '')
+  t.equal(hostOf('X-Host: no\r\n'), undefined)
+})

@@ -36,7 +36,10 @@ export type WorkerNews =
   | Batch
 
 /** To a worker. */
-export type WorkerOrder = { type: 'job'; job: WorkerJob } | { type: 'stop' } | Batch
+export type WorkerOrder =
+  | { type: 'job'; job: WorkerJob }
+  | { type: 'stop'; graceMs: number }
+  | Batch
 
 /** What of a batch a thread is given and not copied. */
 export const memoryOf = ({ entries, bytes }: Batch): ArrayBuffer[] => [
@@ -58,6 +61,7 @@ export function portableHandler(settings: HandlerSettings, handlerType: string):
         `${option}: is a function, which cannot go to another thread or process (handler_type ${handlerType}); wanted handler_module and, where it is not the usual one, a name`,
       )
   const { handlerModule, handlerClass, handlerClassArgs, handlerClassKwargs, keepalive } = settings
+  const { frontend, tlsCert, tlsMode } = settings
   const functions = Object.fromEntries(
     Object.keys(OPTIONS).map((name) => [name, settings[name as keyof typeof OPTIONS]]),
   )
@@ -68,5 +72,8 @@ export function portableHandler(settings: HandlerSettings, handlerType: string):
     ...(handlerClassArgs === undefined ? {} : { handlerClassArgs }),
     ...(handlerClassKwargs === undefined ? {} : { handlerClassKwargs }),
     ...(keepalive === undefined ? {} : { keepalive }),
+    ...(frontend === undefined ? {} : { frontend }),
+    ...(tlsCert === undefined ? {} : { tlsCert }),
+    ...(tlsMode === undefined ? {} : { tlsMode }),
   }
 }

@@ -43,12 +43,13 @@ function serversLogger(): Logger {
 
 /** Of this worker, once its handler was loaded. */
 let engine: WorkerEngine | undefined
+let dispatcher: Dispatcher | undefined
 
 async function begin(job: WorkerJob): Promise<void> {
   const { spec, handler, base, allowCode, limits } = job
   if (job.transformed.length > 0) enableTypeScript(job.transformed)
   const plan = planFor(await resolveHandler(handler, { base, allowCode }), spec)
-  const dispatcher = new Dispatcher({
+  dispatcher = new Dispatcher({
     plan,
     log: new Log(serversLogger()),
     nameOf: (plan) => handlerName({ handlerModule: handler.handlerModule ?? '' }, plan),
@@ -60,7 +61,7 @@ async function begin(job: WorkerJob): Promise<void> {
     ...(job.logged && { journal: workerJournal((...note) => engine?.note(...note)) }),
     ...limits,
   })
-  engine = createWorkerEngine(spec, dispatcher, leave, tell)
+  engine = createWorkerEngine(spec, dispatcher, () => finish(Number.POSITIVE_INFINITY), tell)
   dispatcher.attach(engine)
   engine.start()
 }
@@ -77,8 +78,14 @@ function leave(): void {
   setImmediate(() => process.exit(0))
 }
 
+/** Leaves behind what its handler still goes on with. */
+function finish(graceMs: number): void {
+  if (dispatcher === undefined) leave()
+  else void dispatcher.finish(graceMs).then(leave)
+}
+
 function obey(order: WorkerOrder): void {
-  if (order.type === 'stop') leave()
+  if (order.type === 'stop') finish(order.graceMs)
   else if (order.type === 'batch') engine?.take?.(order)
   else start(order.job)
 }

@@ -124,18 +124,23 @@ export class HandlerPool {
     await this.#first.promise
   }
 
-  /** Ends every worker; the engine is closed by then. Resolves when they are gone. */
-  async close(): Promise<void> {
+  /**
+   * Ends every worker; the engine is closed by then. Resolves when they are gone.
+   * @param graceMs what handlers go on with behind their responses gets so long
+   */
+  async close(graceMs: number): Promise<void> {
+    const { frontend } = this.#options.job.handler
+    const grace = frontend === 'fetch' ? graceMs : 0
     this.#closing = true
     clearInterval(this.#timer)
     const workers = this.#places.flatMap(({ worker, timer }) => {
       clearTimeout(timer)
       return worker === undefined ? [] : [worker]
     })
-    for (const worker of workers) worker.stop()
+    for (const worker of workers) worker.stop(grace)
     const late = setTimeout(() => {
       for (const worker of workers) worker.kill()
-    }, LEAVE_MS)
+    }, grace + LEAVE_MS)
     await Promise.all(workers.map((worker) => worker.gone))
     clearTimeout(late)
     this.#options.pool.close()

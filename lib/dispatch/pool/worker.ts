@@ -24,8 +24,8 @@ export interface PoolWorker {
   readonly id: string
   /** Sends it requests, where no memory is shared. */
   post(batch: Batch): void
-  /** Asks it to end once it has nothing left to do. */
-  stop(): void
+  /** Asks it to end once it has nothing left to do, or after graceMs. */
+  stop(graceMs: number): void
   /** Ends it now. */
   kill(): void
   /** Where its handler is at this moment, as text, where the runtime can tell. */
@@ -53,7 +53,7 @@ export function startThread(job: WorkerJob, events: WorkerEvents): PoolWorker {
   return {
     id: `thread ${thread.threadId}`,
     post: (batch) => thread.postMessage(batch, memoryOf(batch)),
-    stop: () => say({ type: 'stop' }),
+    stop: (graceMs) => say({ type: 'stop', graceMs }),
     kill: () => void thread.terminate(),
     stack: () => stackOf(thread.threadId),
     gone: end.promise,
@@ -101,7 +101,7 @@ export function startProcess(
   return {
     id: `process ${child.pid ?? '?'}`,
     post: say,
-    stop: () => say({ type: 'stop' }),
+    stop: (graceMs) => say({ type: 'stop', graceMs }),
     kill: () => void child.kill('SIGKILL'),
     stack: () => Promise.resolve(undefined),
     gone: end.promise,

@@ -9,6 +9,8 @@ import { batch } from './batch.js'
 import { codec } from './codec.js'
 import { compression } from './compression.js'
 import { errors } from './errors.js'
+import { fetch } from './fetch.js'
+import { fetchstreams } from './fetchstreams.js'
 import { framing } from './framing.js'
 import { halfclose } from './halfclose.js'
 import { hooks } from './hooks.js'
@@ -49,6 +51,8 @@ export const SUBJECTS: Record<string, Cases> = {
   http,
   'HTTP connections': httpconnections,
   'HTTP refusals': httprefusals,
+  'frontend fetch': fetch,
+  'frontend fetch in pieces': fetchstreams,
   connection: hooks,
   options,
   addresses,
@@ -74,6 +78,8 @@ const FILES: Record<string, string> = {
   connection: 'hooks',
   'HTTP connections': 'httpconnections',
   'HTTP refusals': 'httprefusals',
+  'frontend fetch': 'fetch',
+  'frontend fetch in pieces': 'fetchstreams',
   addresses: 'options',
   'PROXY protocol': 'proxy',
   'unix sockets': 'unix',

@@ -148,8 +148,9 @@ export const udp: Cases = {
       () => peer.got.length === 32,
       () => `32 answers: ${peer.got.length}`,
     )
-    const { batches, records } = await served.stats()
-    t.equal(records, 32)
+    const { batches, requests } = await served.stats()
+    // There may be records of their ends as well, where the handler sees its connection.
+    t.equal(requests, 32)
     t.ok(batches < 8, `${batches} batches`)
   },
 
