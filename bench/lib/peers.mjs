@@ -32,6 +32,12 @@ const secure = (options, what) => gaidaros('big', ['--tls-cert', files.cert, '--
 const elsewhere = (handler, options, what) => ({ ...gaidaros(handler, options, what), crowded: true })
 const http = (handler, options, what) => gaidaros(handler, options, what, 'http')
 const fetching = (file, options, what) => gaidaros(file, ['-f', 'fetch', ...options], what, 'http')
+const script = (file, what, program = execPath) => ({
+  what,
+  expect: 'http',
+  command: [program, path(`../peers/${file}.mjs`), '0'],
+  ready: READY,
+})
 const spinning = (options, what) => elsewhere('spin', ['-T', 'edge', ...options], what)
 
 /**
@@ -94,24 +100,9 @@ export const PEERS = {
   'gzip-edge': gaidaros('text', ['-z', 'gzip', '-T', 'edge'], 'gaidaros -z gzip'),
   'gzip-completion': gaidaros('text', ['-z', 'gzip', '-T', 'completion'], 'gaidaros completion -z gzip'),
   'raw-http': { ...program('raw-http', 'HTTP in C by hand, epoll edge-triggered: the reference'), expect: 'http' },
-  'node-http': {
-    what: 'node:http',
-    expect: 'http',
-    command: [execPath, path('../peers/node-http.mjs'), '0'],
-    ready: READY,
-  },
-  'bun-http': {
-    what: 'Bun.serve',
-    expect: 'http',
-    command: [env['BUN'] ?? 'bun', path('../peers/bun-http.mjs'), '0'],
-    ready: READY,
-  },
-  'uws-http': {
-    what: 'uWebSockets.js',
-    expect: 'http',
-    command: [execPath, path('../peers/uws-http.mjs'), '0'],
-    ready: READY,
-  },
+  'node-http': script('node-http', 'node:http'),
+  'bun-http': script('bun-http', 'Bun.serve', env['BUN'] ?? 'bun'),
+  'uws-http': script('uws-http', 'uWebSockets.js'),
   'http-edge': http('http', ['-T', 'edge'], 'gaidaros edge, handler returns the body'),
   'http-level': http('http', ['-T', 'level'], 'gaidaros level, the same handler'),
   'http-completion': http('http', ['-T', 'completion'], 'gaidaros completion, the same handler'),
@@ -120,12 +111,7 @@ export const PEERS = {
   'fetch-edge': fetching('fetch.ts', ['-T', 'edge'], 'gaidaros edge, -f fetch, a Response'),
   'fetch-completion': fetching('fetch.ts', ['-T', 'completion'], 'gaidaros completion, the same handler'),
   'hono-edge': fetching('hono.mjs', ['-T', 'edge'], 'gaidaros edge, -f fetch, a Hono application'),
-  'hono-node': {
-    what: 'the same application on @hono/node-server',
-    expect: 'http',
-    command: [execPath, path('../peers/hono-node.mjs'), '0'],
-    ready: READY,
-  },
+  'hono-node': script('hono-node', 'the same application on @hono/node-server'),
   'http-portable': http('http', ['--engine', 'portable'], 'gaidaros on node:net'),
   'edge-threadpool': elsewhere('echo', ['-T', 'edge', '-X', 'threadpool', '-n', '1'], 'the handler of edge in a worker thread'),
   'edge-procpool': elsewhere('echo', ['-T', 'edge', '-X', 'procpool', '-n', '1'], 'the handler of edge in a worker process'),

@@ -50,7 +50,7 @@ export function textEncoding(
   return 'utf8'
 }
 
-const isBytes = (value: unknown): value is Bytes =>
+export const isBytes = (value: unknown): value is Bytes =>
   value instanceof Uint8Array || value instanceof ArrayBuffer
 
 function encodeJson(value: unknown): unknown {

@@ -327,6 +327,6 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   )
 }
 
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }

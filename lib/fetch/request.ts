@@ -11,6 +11,7 @@ import { Incoming } from './incoming.js'
 import { node } from './node.js'
 import { made } from './requestinit.js'
 import { Made, type RequestState } from './requeststate.js'
+import { traitsIn } from './traits.js'
 
 export class LightRequest extends LightBody {
   readonly #state: RequestState
@@ -127,22 +128,16 @@ export const requestOf = (
 
 /** The same request for Node's fetch; its body is used. */
 export function toNode(request: LightRequest): Request {
-  const { url, method, referrer, referrerPolicy, mode, credentials, cache, redirect } = request
-  const { integrity, keepalive, signal } = request
+  const { url, method, signal } = request
   const body = payloadOf(request).take()
+  const traits = traitsIn(request)
   return new (node().Request)(url, {
+    ...traits,
     method,
     headers: [...request.headers],
     body,
     duplex: 'half',
-    referrer,
-    referrerPolicy,
-    mode,
-    credentials,
-    cache,
-    redirect,
-    integrity,
-    keepalive: keepalive && !(body instanceof ReadableStream),
+    keepalive: traits.keepalive && !(body instanceof ReadableStream),
     signal,
   } as unknown as RequestInit)
 }

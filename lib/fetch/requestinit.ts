@@ -5,7 +5,7 @@ import { isNodes } from './expose.js'
 import { copyUnguarded, LightHeaders, setDefault } from './headers.js'
 import { extract, NONE, type Payload, streamed, typeOf } from './payload.js'
 import { Made, type RequestState } from './requeststate.js'
-import { DEFAULTS, methodOf, type Traits, traitsOf } from './traits.js'
+import { DEFAULTS, methodOf, type Traits, traitsIn, traitsOf } from './traits.js'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -79,22 +79,11 @@ function stateOfNode(request: Request): RequestState {
   const { method, url, body } = request
   if (request.bodyUsed || body?.locked)
     throw new TypeError('Request: the body of the input is used')
-  const { referrer, referrerPolicy, mode, credentials, cache, redirect } = request
-  const { integrity, keepalive } = request
   return new Made({
     method,
     url,
     headers: new LightHeaders(request.headers),
-    traits: {
-      referrer,
-      referrerPolicy,
-      mode,
-      credentials,
-      cache,
-      redirect,
-      integrity,
-      keepalive,
-    },
+    traits: traitsIn(request),
     payload: body === null ? NONE : streamed(body as ReadableStream<Uint8Array>),
     follows: () => request.signal,
   })

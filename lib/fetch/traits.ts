@@ -24,6 +24,13 @@ export const DEFAULTS: Readonly<Traits> = Object.freeze({
   keepalive: false,
 })
 
+/** What a Request of either kind says. */
+export function traitsIn(request: Readonly<Traits>): Traits {
+  const { referrer, referrerPolicy, mode, credentials, cache, redirect } = request
+  const { integrity, keepalive } = request
+  return { referrer, referrerPolicy, mode, credentials, cache, redirect, integrity, keepalive }
+}
+
 const CHOICES = {
   referrerPolicy: [
     '',

@@ -1,7 +1,8 @@
 // Responses of HTTP: the bytes of what a handler has returned, or one string where that will do. Called for every
 // request of framer http, in the loop or in a worker.
 
-import { typeName } from '../dispatch/codec.js'
+import { isBytes, typeName } from '../dispatch/codec.js'
+import { isAsyncIterable } from '../dispatch/replies.js'
 import type { RawBuffer } from '../dispatch/view.js'
 import { HTTP_FLAG } from '../engine/layout.js'
 import type { Bytes } from '../handler/contract.js'
@@ -80,11 +81,8 @@ export function write(value: unknown, flags: number, keep: boolean): Written {
 const isBody = (value: unknown): value is Bytes | string | BodyPieces =>
   typeof value === 'string' || isBytes(value) || isPieces(value)
 
-const isBytes = (value: unknown): value is Bytes =>
-  value instanceof Uint8Array || value instanceof ArrayBuffer
-
-const isPieces = (value: unknown): value is BodyPieces =>
-  typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+/** What the pieces are is seen as they come. */
+const isPieces = isAsyncIterable as (value: unknown) => value is BodyPieces
 
 const WANTED =
   'a string, bytes, { status, headers, body }, undefined, [response, keepalive], ' +
@@ -138,21 +136,26 @@ export function writeBody(
 ): Written {
   if (isPieces(body)) return streamed(head, body, flags, keep)
   const { status, fields } = head
-  const isSilent = (flags & HTTP_FLAG.head) !== 0 || isBodiless(status)
-  const length = checkedLength(status, fields, body, flags)
+  const size = sizeLine(checkedLength(status, fields, body, flags))
   const closes = fields.closes || !keep
-  const size = length === undefined ? '' : `Content-Length: ${length}\r\n`
   const text = headOf(head, typeOf(body), size, closes, flags)
-  return { data: isSilent || body === undefined ? latin1(text) : joined(text, body), end: closes }
+  const isAlone = body === undefined || isSilent(status, flags)
+  return { data: isAlone ? latin1(text) : joined(text, body), end: closes }
 }
 
 /** A response that is nothing but its head, and says no length unless its fields do. */
 export function writeHead(head: Head, flags: number, keep: boolean): Written {
   const { length, closes } = head.fields
-  const size = length === undefined ? '' : `Content-Length: ${length}\r\n`
   const end = closes || !keep
-  return { data: latin1(headOf(head, '', size, end, flags)), end }
+  return { data: latin1(headOf(head, '', sizeLine(length), end, flags)), end }
 }
+
+const sizeLine = (length: number | undefined): string =>
+  length === undefined ? '' : `Content-Length: ${length}\r\n`
+
+/** The body of such a response is not sent. */
+const isSilent = (status: number, flags: number): boolean =>
+  (flags & HTTP_FLAG.head) !== 0 || isBodiless(status)
 
 /** What Content-Length says; undefined: there is none. */
 function checkedLength(
@@ -184,14 +187,13 @@ function streamed(head: Head, body: BodyPieces, flags: number, keep: boolean): W
   const { length } = fields
   if (status === 204 && length !== undefined)
     throw wrong(`headers: content-length: ${length}`, 'none with status 204')
-  const isSilent = (flags & HTTP_FLAG.head) !== 0 || isBodiless(status)
   const isOld = (flags & HTTP_FLAG.old) !== 0
   const isChunked = length === undefined && !isOld && !isBodiless(status)
   // The end of the connection is that of the body.
   const closes = fields.closes || !keep || (length === undefined && isOld && !isBodiless(status))
-  const size = length === undefined ? '' : `Content-Length: ${length}\r\n`
-  const text = headOf(head, '', isChunked ? CHUNKED : size, closes, flags)
-  if (!isSilent) return { data: new StreamedResponse(text, body, isChunked, length), end: closes }
+  const text = headOf(head, '', isChunked ? CHUNKED : sizeLine(length), closes, flags)
+  if (!isSilent(status, flags))
+    return { data: new StreamedResponse(text, body, isChunked, length), end: closes }
   discard(body)
   return { data: latin1(text), end: closes }
 }

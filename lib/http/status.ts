@@ -63,11 +63,14 @@ const PHRASES: Readonly<Record<number, string>> = {
 export const FIRST_STATUS = 200
 export const LAST_STATUS = 599
 
+/** 'OK' of 200. */
+export const phraseOf = (status: number): string => PHRASES[status] ?? ''
+
 /**
  * 'HTTP/1.1 200 OK\r\n'; of a status that nobody has named the phrase is empty.
  * @param phrase in place of the usual one
  */
-export const statusLine = (status: number, phrase = PHRASES[status] ?? ''): string =>
+export const statusLine = (status: number, phrase = phraseOf(status)): string =>
   `HTTP/1.1 ${status} ${phrase}\r\n`
 
 /** Responses of these have no body, and say no length. */

@@ -3,10 +3,10 @@
 import { about, current, isDefault } from './assignments.js'
 import type { Effective } from './effective.js'
 import type { Problem } from './problem.js'
+import { STREAMS } from './protocols.js'
 import type { Assignment } from './source.js'
 
 const ITS_OWN = /^(?:end_request|split_request|decode_request|encode_response|handle_batch)$/
-const PROTOCOLS = /^(?:TCP|unixsocket|vsock)$/
 
 /** Options that were given and that the frontend leaves no room for. */
 export function ofFrontend(effective: Effective): Problem[] {
@@ -18,7 +18,7 @@ export function ofFrontend(effective: Effective): Problem[] {
   const protocol = effective.get('protocol') as Assignment
   return [
     ...own.map((each) => about(each, `wanted none with frontend ${frontend}, which does that`)),
-    ...(PROTOCOLS.test(String(protocol.value))
+    ...(STREAMS.test(String(protocol.value))
       ? []
       : [about(protocol, `wanted TCP, unixsocket or vsock with frontend ${frontend}`)]),
   ]

@@ -8,6 +8,9 @@ import type { Problem } from './problem.js'
 import { wantedQuantity } from './quantity.js'
 import type { Assignment } from './source.js'
 
+/** Protocols whose requests are cut from a stream. */
+export const STREAMS = /^(?:TCP|unixsocket|vsock)$/
+
 /** What only some protocols have. */
 const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   {
@@ -55,7 +58,7 @@ const BELONGS: readonly { to: RegExp; options: RegExp; wanted: string }[] = [
   { to: /^UDP$/, options: /^udp_/, wanted: 'protocol UDP' },
   { to: /^zmq$/, options: /^zmq_/, wanted: 'protocol zmq' },
   {
-    to: /^(?:TCP|unixsocket|vsock)$/,
+    to: STREAMS,
     options:
       /^(?:end_request|split_request|proxy_protocol|max_connections_per_ip|tls_.+|http_max_.+)$/,
     wanted: 'a protocol of streams',
